@@ -1,0 +1,91 @@
+"""Hydra's side: where configurations are found, composed, and which file a value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CONFIG_NAME = "config"
+SECTIONS = ("hw", "model", "format", "serving")
+
+
+def conf_folder() -> Path:
+    """The shipped configurations: inside the package once installed, beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / "conf"
+    return inside if inside.is_dir() else here.parent / "conf"
+
+
+def compose(overrides: Sequence[str]) -> Any:
+    """The configuration of these overrides, on the search path of the running application."""
+    import hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(CONFIG_NAME, overrides=list(overrides))
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return hydra.compose(CONFIG_NAME, overrides=list(overrides))
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Interpolations resolved, as plain dictionaries in the order written."""
+    from omegaconf import OmegaConf
+
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+class Origin:
+    """Says which file or override a path of the composed configuration came from."""
+
+    def __init__(self, overrides: Sequence[str]) -> None:
+        self.overrides = list(overrides)
+
+    def __call__(self, path: str) -> str:
+        """The place in words: `conf/hw/chip/engine/corsair.yaml: frequency`, or the override that set it."""
+        for override in self.overrides:
+            if override.lstrip("+").split("=")[0] == path:
+                return f"command line, {override}: {path}"
+        try:
+            return self._in_files(path)
+        except Exception:  # an unexpected layout must not hide the error that is being reported
+            return path
+
+    def _in_files(self, path: str) -> str:
+        from hydra.core.global_hydra import GlobalHydra
+        from omegaconf import OmegaConf
+
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        loader: Any = hydra.config_loader
+        for default in reversed(self._defaults(loader)):
+            prefix = default.package or ""
+            inside = path.removeprefix(prefix + ".") if prefix and path.startswith(prefix + ".") else path
+            if prefix and inside == path:
+                continue
+            found = loader.repository.load_config(default.config_path)
+            if found is not None and _has(OmegaConf.to_container(found.config), inside):
+                return f"{_shown(found.path, default.config_path)}: {inside}"
+        return path
+
+    def _defaults(self, loader: Any) -> list[Any]:
+        from hydra.types import RunMode
+
+        return list(loader.compute_defaults_list(CONFIG_NAME, self.overrides, RunMode.RUN).defaults)
+
+
+def _has(node: Any, path: str) -> bool:
+    for name in path.split("."):
+        if not isinstance(node, Mapping) or name not in node:
+            return False
+        node = node[name]
+    return True
+
+
+def _shown(folder: str, config_path: str) -> str:
+    """A file as a user would name it: from conf/ for the shipped ones, whole for his own."""
+    folder = folder.removeprefix("file://")
+    shipped = Path(folder).resolve() == conf_folder().resolve()
+    return f"conf/{config_path}.yaml" if shipped else str(Path(folder) / f"{config_path}.yaml")

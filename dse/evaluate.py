@@ -1,0 +1,170 @@
+"""One candidate under one mapping: the equations of a served model, from steps to metrics."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from dse.metrics import Answer, EnergyShares, Headroom, Mapping, Metrics, Shares
+from dse.step import Energies, Pass, run, total
+from hw.chip import FullLoad, Placement
+from hw.system import System
+from models.numerics import Formats
+from models.operators import Groups
+from models.parallelism import attention_shards, attention_shards_are_whole
+from models.serving import Serving
+from models.transformer import Transformer
+
+
+class Candidate(eqx.Module):
+    """A machine, a model, its number formats and its traffic; paths into it are the paths of the configuration."""
+
+    hw: System
+    model: Transformer
+    format: Formats
+    serving: Serving
+
+
+def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
+    """All answers about one candidate under one mapping."""
+    decode, prefill = passes(candidate, mapping)
+    serving, system = candidate.serving, candidate.hw
+    steps = mapping.batch / micro_batch(mapping)
+    fills = serving.prefill_share * mapping.batch / serving.output
+    round_times = total(decode.times, prefill.times, fills / mapping.pipeline)
+    round_energy = total(total(Energies(), decode.energies, steps), prefill.energies, fills)
+    per_token = round_times.total
+    rate = mapping.users / per_token
+    load = system.chip.full_load(candidate.format, system.chip.die())
+    idle = system.idle_power(load.idle) / rate
+    switched = jnp.asarray(round_energy.total / mapping.batch)
+    energy = switched + idle
+    power = energy * rate
+    price = system.cost() * system.ownership.markup
+    metrics = Metrics(
+        time_to_first_token=prefill.times.total,
+        time_per_output_token=per_token,
+        tokens_per_second_per_user=1 / per_token,
+        tokens_per_second=rate,
+        energy_per_token=energy,
+        power=power,
+        silicon_area=system.silicon_area(),
+        system_cost=price,
+        cost_per_million_tokens=system.ownership.cost_rate(system.cost(), power) / rate * 1e6,
+        junction_temperature=load.temperature,
+        quantisation_noise=10 * jnp.log10(candidate.format.noise()),
+    )
+    return Answer(
+        metrics=metrics,
+        headroom=headroom(candidate, mapping, metrics, load),
+        shares=Shares(*(part / per_token for part in round_times)),
+        energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
+        mapping=mapping,
+        legal=is_legal(candidate, mapping),
+    )
+
+
+def micro_batch(mapping: Mapping) -> Any:
+    """Sequences that one stage steps at once: the batch is spread over the stages, at least one each."""
+    return jnp.maximum(1.0, jnp.ceil(mapping.batch / mapping.pipeline))
+
+
+class Stream(NamedTuple):
+    """What passes through all layers at once: new tokens of some sequences, the context that each attends to, and how
+    many of them are sampled."""
+
+    tokens: Any
+    sequences: Any
+    context: Any
+    sampled: Any
+
+
+def passes(candidate: Candidate, mapping: Mapping) -> tuple[Pass, Pass]:
+    """A decode step of one micro-batch, and the prefill of one prompt."""
+    serving, tokens = candidate.serving, micro_batch(mapping)
+    decode = Stream(tokens, tokens, serving.mean_context, tokens)
+    prefill = Stream(serving.prompt, 1.0, serving.prefill_context, 1.0)
+    network, heads = candidate.hw.network, candidate.model.attention.key_value_heads
+    shards = attention_shards(mapping.tensor, heads)
+    groups = Groups(network.group(mapping.tensor), network.group(shards.context))
+    return (
+        through_layers(candidate, mapping, decode, groups),
+        through_layers(candidate, mapping, prefill, groups),
+    )
+
+
+def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, groups: Groups) -> Pass:
+    """Every layer, the head and the hops between stages once; times of the path, energies of all stages.
+
+    With the batch spread over the stages, all stages work at once, so a token takes every layer once, at the pace of
+    the fullest stage: the layers that it has beyond an even share are the bubble of the others.
+    """
+    system, model, formats = candidate.hw, candidate.model, candidate.format
+    place, tensor = Placement(mapping.weights, mapping.cache), mapping.tensor
+    layer = run(system, model.layer(*stream[:3], tensor), formats, place, groups)
+    head = run(system, model.head(stream.sampled, tensor), formats, place, groups)
+    times, energies = total(head.times, layer.times, model.layers), total(head.energies, layer.energies, model.layers)
+    stages = jnp.ceil(model.layers / mapping.pipeline) * mapping.pipeline
+    hops = system.network.hops(stream.tokens * model.hidden * formats.gathered.bytes, mapping.pipeline, tensor)
+    software = model.layers * system.runtime.layer_time + system.runtime.step_time
+    times = times._replace(
+        exchange=times.exchange + hops.time,
+        overhead=times.overhead + software,
+        bubble=(stages - model.layers) * layer.times.total,
+    )
+    return Pass(times, energies._replace(exchange=energies.exchange + hops.energy))
+
+
+def is_legal(candidate: Candidate, mapping: Mapping) -> Any:
+    """True where the degrees tile the machine and the model."""
+    system, model = candidate.hw, candidate.model
+    used = mapping.tensor * mapping.pipeline * mapping.data
+    return (
+        system.holds_group(mapping.tensor, mapping.pipeline)
+        & (used <= system.chips())
+        & (mapping.data >= 1)
+        & (mapping.pipeline <= model.layers)
+        & attention_shards_are_whole(mapping.tensor, model.attention.key_value_heads)
+    )
+
+
+def tier_use(candidate: Candidate, mapping: Mapping) -> list[Any]:
+    """Bytes that the fullest chip holds in each tier: weights, cache, and activations in the fastest."""
+    model, formats, serving = candidate.model, candidate.format, candidate.serving
+    weights = model.held_parameters(mapping.tensor, mapping.pipeline) * formats.weights.bytes
+    per_token = model.held_cache_elements(mapping.tensor, mapping.pipeline) * formats.cache.bytes
+    cache = mapping.batch * serving.last_context * per_token
+    tokens = jnp.maximum(serving.prompt * serving.prefill_share, micro_batch(mapping))
+    activations = 2 * tokens * model.hidden * formats.activations.bytes
+    return [
+        jnp.where(mapping.weights == i, weights, 0.0)
+        + jnp.where(mapping.cache == i, cache, 0.0)
+        + (activations if i == 0 else 0.0)
+        for i, _ in enumerate(candidate.hw.chip.tiers)
+    ]
+
+
+def memory_headroom(candidate: Candidate, mapping: Mapping) -> Any:
+    """Bytes left in the fullest tier of the fullest chip; below zero, the bytes that are missing there."""
+    chip = candidate.hw.chip
+    use = tier_use(candidate, mapping)
+    left = [tier.bytes_held(chip.die()) - used for tier, used in zip(chip.tiers, use, strict=True)]
+    worst = left[0]
+    for other in left[1:]:
+        worst = jnp.minimum(worst, other)
+    return worst
+
+
+def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, load: FullLoad) -> Headroom:
+    """What is left to each limit."""
+    serving, chip = candidate.serving, candidate.hw.chip
+    first = metrics.time_to_first_token / serving.time_to_first_token_target
+    later = metrics.time_per_output_token / serving.time_per_output_token_target
+    return Headroom(
+        memory=memory_headroom(candidate, mapping),
+        power=chip.package.power_limit - load.power,
+        heat=chip.heat_headroom(load.temperature),
+        latency=1 - jnp.maximum(first, later),
+    )

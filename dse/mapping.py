@@ -1,0 +1,95 @@
+"""Mappings: the grid of those that may be legal, and the best of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dse.evaluate import Candidate, evaluate
+from dse.metrics import Answer, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a mapping must be, 0 or none where it is free, and the metric that picks the best of the free ones."""
+
+    objective: str
+    tensor: int = 0
+    pipeline: int = 0
+    expert: int = 0
+    data: int = 0
+    batch: int = 0
+    weights: str | None = None
+    cache: str | None = None
+
+
+class Grid(eqx.Module):
+    """Degrees and placements, each [mappings]; batch and data follow for each candidate from its users and size."""
+
+    tensor: Any
+    pipeline: Any
+    weights: Any
+    cache: Any
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+
+def degrees(fanouts: Sequence[int]) -> set[int]:
+    """Sizes of groups that fill levels from the inside, the last one partly."""
+    sizes, inside = {1}, 1
+    for fanout in fanouts:
+        sizes |= {inside * n for n in range(1, fanout + 1) if fanout % n == 0}
+        inside *= fanout
+    return sizes
+
+
+def grid(machines: Iterable[Sequence[int]], layers: int, tiers: Sequence[str], wanted: Wanted) -> Grid:
+    """All tensor and pipeline degrees that could tile one of the machines, times all placements."""
+    pairs: set[tuple[int, int]] = set()
+    for fanouts in set(map(tuple, machines)):
+        sizes, chips = degrees(fanouts), int(np.prod(fanouts))
+        chains = {b // a for a in sizes for b in sizes if b % a == 0}
+        pairs |= {(t, p) for t in sizes for p in chains if t * p <= chips and p <= layers}
+    tensors = [(t, p) for t, p in sorted(pairs) if wanted.tensor in (0, t) and wanted.pipeline in (0, p)]
+    places = list(itertools.product(_tiers(tiers, wanted.weights), _tiers(tiers, wanted.cache)))
+    rows = [(t, p, w, c) for (t, p) in tensors for (w, c) in places]
+    columns = np.array(rows, dtype=float).reshape(-1, 4).T
+    return Grid(*columns)
+
+
+def _tiers(tiers: Sequence[str], wanted: str | None) -> list[int]:
+    return list(range(len(tiers))) if wanted is None else [list(tiers).index(wanted)]
+
+
+def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:
+    """The mapping of these degrees: as many replicas as fit, the users spread evenly over them."""
+    data = wanted.data if wanted.data else jnp.maximum(candidate.hw.replicas(choice.tensor, choice.pipeline), 1)
+    batch = wanted.batch if wanted.batch else jnp.ceil(candidate.serving.users / data)
+    users = batch * data if wanted.batch else candidate.serving.users
+    return Mapping(choice.tensor, choice.pipeline, 1.0, data, batch, users, choice.weights, choice.cache)
+
+
+def violation(answer: Answer) -> Any:
+    """How far a mapping misses memory and latency, 0 where it fits: missing bytes first, lateness after."""
+    missing = jnp.maximum(0.0, -answer.headroom.memory)
+    late = jnp.maximum(0.0, -answer.headroom.latency)
+    return jnp.where(answer.legal, missing + late, jnp.inf)
+
+
+def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
+    """The answer under the best mapping of the grid.
+
+    First the smallest violation, then the objective; of equals the first in the grid.
+    """
+    answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
+    missed, value = violation(answers), getattr(answers.metrics, wanted.objective)
+    chosen = jnp.argmin(jnp.where(missed <= jnp.min(missed), value, jnp.inf))
+    return jax.tree.map(lambda column: column[chosen], answers)

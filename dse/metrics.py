@@ -1,0 +1,103 @@
+"""What an evaluation answers: each quantity once, with its unit and its meaning."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array
+
+
+def metric(unit: str, means: str) -> Any:
+    """A field of an answer; whatever prints, logs or plots it reads the unit and the meaning here."""
+    return eqx.field(metadata={"unit": unit, "means": means})
+
+
+class Metrics(eqx.Module):
+    """The answers that may be objectives."""
+
+    time_to_first_token: Array = metric("s", "time to fill one prompt and give its first token, without queueing")
+    time_per_output_token: Array = metric("s", "time between a user's tokens, prefill of others included")
+    tokens_per_second_per_user: Array = metric("token/s", "1 / time_per_output_token")
+    tokens_per_second: Array = metric("token/s", "output tokens of all users")
+    energy_per_token: Array = metric("J/token", "joules of the whole system for one output token")
+    power: Array = metric("W", "average of the whole system while serving")
+    silicon_area: Array = metric("m^2", "all compute dies")
+    system_cost: Array = metric("USD", "build cost times markup")
+    cost_per_million_tokens: Array = metric("USD", "capital and energy for a million output tokens")
+    junction_temperature: Array = metric("K", "of the compute die at full load")
+    quantisation_noise: Array = metric("dB", "noise over signal of a product in these formats, Gaussian values")
+
+
+class Headroom(eqx.Module):
+    """What is left to each limit; a candidate is feasible where none is below zero."""
+
+    memory: Array = metric("B", "bytes left in the fullest tier of a chip")
+    power: Array = metric("W", "watts left to the package's limit at full load, a chip")
+    heat: Array = metric("K", "kelvin left to the first temperature limit at full load")
+    latency: Array = metric("", "share of the tighter latency target that is left")
+
+
+class Shares(eqx.Module):
+    """Parts of the time of a step by cause; an operator's time belongs to the cause that bounds it."""
+
+    compute: Array = metric("", "the engine's arithmetic")
+    weights: Array = metric("", "moving weights")
+    cache: Array = metric("", "moving keys and values")
+    vector: Array = metric("", "elementwise work")
+    exchange: Array = metric("", "messages between chips")
+    overhead: Array = metric("", "starting operators, software")
+    bubble: Array = metric("", "stages that wait for the fullest stage")
+
+
+class EnergyShares(eqx.Module):
+    """Parts of the energy of a token by cause."""
+
+    compute: Array = metric("", "the engine's arithmetic")
+    weights: Array = metric("", "moving weights, into the array included")
+    cache: Array = metric("", "moving keys and values, into the array included")
+    vector: Array = metric("", "elementwise work")
+    exchange: Array = metric("", "messages between chips")
+    idle: Array = metric("", "leakage, clock, standby, hosts, NICs")
+
+
+class Mapping(eqx.Module):
+    """How the work is laid on the system.
+
+    tensor, pipeline, expert, data : degrees; batch : sequences in flight of one replica; users : sequences in flight
+    of all; weights, cache : indices of the memory tiers that hold them.
+    """
+
+    tensor: Array
+    pipeline: Array
+    expert: Array
+    data: Array
+    batch: Array
+    users: Array
+    weights: Array
+    cache: Array
+
+
+class Answer(eqx.Module):
+    """Everything about one candidate under one mapping."""
+
+    metrics: Metrics
+    headroom: Headroom
+    shares: Shares
+    energy_shares: EnergyShares
+    mapping: Mapping
+    legal: Array
+
+
+SECTIONS = {"metrics": Metrics, "headroom": Headroom, "shares": Shares, "energy_shares": EnergyShares}
+
+
+def units(section: type) -> dict[str, str]:
+    """Name -> unit of the answers of one section."""
+    return {field.name: field.metadata["unit"] for field in dataclasses.fields(section)}
+
+
+def meanings(section: type) -> dict[str, str]:
+    """Name -> meaning of the answers of one section."""
+    return {field.name: field.metadata["means"] for field in dataclasses.fields(section)}

@@ -1,0 +1,118 @@
+"""Configuration -> components: every value checked by the field that takes it, before anything is built."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hw.units import Rule
+
+NOTES = ("_target_", "sources", "about")
+ALLOWED = ("hw.", "models.", "dse.")
+Locate = Callable[[str], str]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A few words that name the closest known name, or all of them."""
+    known = [str(k) for k in known]
+    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(sorted(known))
+
+
+def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:
+    """The class that a node names; only classes of this framework are built."""
+    from hydra.utils import get_class
+
+    name = node.get("_target_")
+    if name is None:
+        raise ValueError(f"{locate(path)}: a component is expected here; give its class as '_target_: hw.…'")
+    if not str(name).startswith(ALLOWED):
+        raise ValueError(
+            f"{locate(path)}: _target_: {name!r} is not one of {', '.join(ALLOWED)}…; only those are built"
+        )
+    try:
+        return get_class(str(name))
+    except Exception as error:
+        raise ValueError(f"{locate(path)}: _target_: {name!r} does not exist ({error})") from None
+
+
+def checked(node: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any]:
+    """The node with every quantity as a float in its field's unit, and without the notes.
+
+    Raises ValueError that names the place, the value, the rule and the remedy.
+    """
+    cls = target(node, path, locate)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    _refuse_unknown(node, fields, path, locate)
+    clean: dict[str, Any] = {"_target_": node["_target_"]}
+    for name, field in fields.items():
+        if name in node:
+            clean[name] = _value(node[name], field, f"{path}.{name}", locate)
+        elif field.default is dataclasses.MISSING:
+            raise ValueError(f"{locate(path)}: {name} is missing; {cls.__name__} needs it")
+    return clean
+
+
+def _refuse_unknown(node: Mapping[str, Any], fields: Mapping[str, Any], path: str, locate: Locate) -> None:
+    for name in node:
+        if name not in fields and name not in NOTES:
+            raise ValueError(f"{locate(f'{path}.{name}')}: there is no {name!r} here; {nearest(str(name), fields)}")
+
+
+def _value(given: Any, field: dataclasses.Field[Any], path: str, locate: Locate) -> Any:
+    rule = Rule.of(field.metadata)
+    if rule is not None:
+        try:
+            return rule.read(given)
+        except ValueError as error:
+            raise ValueError(f"{locate(path)}: {error}") from None
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{locate(path)}: {given!r} is given, but a component with its own fields is expected")
+    if "_target_" in given:
+        return checked(given, path, locate)
+    return _named(given, path, locate)
+
+
+def _named(nodes: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any]:
+    """An ordered map of components."""
+    if not nodes or not all(isinstance(node, Mapping) for node in nodes.values()):
+        raise ValueError(f"{locate(path)}: a component or a map of named components is expected here")
+    return {str(name): checked(node, f"{path}.{name}", locate) for name, node in nodes.items()}
+
+
+def rule_at(node: Mapping[str, Any], path: list[str]) -> Rule | None:
+    """The rule of the field that a path leads to inside a composed component, or none."""
+    head, rest = path[0], path[1:]
+    if head not in node:
+        return None
+    if rest:
+        return rule_at(node[head], rest) if isinstance(node[head], Mapping) else None
+    if "_target_" not in node:
+        return None
+    fields = {field.name: field for field in dataclasses.fields(target(node, "", str))}
+    return Rule.of(fields[head].metadata) if head in fields else None
+
+
+def paths(node: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """All paths to quantities inside a composed component."""
+    found = []
+    for name, value in node.items():
+        if name in NOTES:
+            continue
+        path = f"{prefix}.{name}" if prefix else str(name)
+        found += paths(value, path) if isinstance(value, Mapping) else [path]
+    return found
+
+
+def build(node: Mapping[str, Any], path: str, locate: Locate = str) -> Any:
+    """The component of a composed node."""
+    from hydra.utils import instantiate
+
+    clean = checked(node, path, locate)
+    try:
+        return instantiate(clean, _convert_="all")
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise ValueError(f"{locate(path)}: {cause}") from None

@@ -1,0 +1,142 @@
+"""Engines do the products of an operator. This file is the contract; the weight-stationary array is here too."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hw.units import count, fraction, quantity
+from models.numerics import NumberFormat
+
+
+class EngineTime(NamedTuple):
+    """Seconds that an operator keeps the engine: by its arithmetic, and by loading what it holds still."""
+
+    stream: Any
+    fill: Any
+
+
+class Engine(eqx.Module):
+    """`cores` equal cores at `frequency`.
+
+    An engine tells the time and energy of `count` products (m, k) x (k, n), the k x n operand in format `held` (weights,
+    or keys and values), the m x k operand in format `fed`. Time is for operands that are on the chip; fetching them is
+    the memory's. idle_share of the full dynamic power flows whether the cores work or wait (clock tree, control).
+    overhead is the time to start one operator.
+    """
+
+    cores: eqx.AbstractVar[Array]
+    frequency: eqx.AbstractVar[Array]
+    core_area: eqx.AbstractVar[Array]
+    core_static_power: eqx.AbstractVar[Array]
+    idle_share: eqx.AbstractVar[Array]
+    overhead: eqx.AbstractVar[Array]
+
+    @abstractmethod
+    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
+        """Seconds, by stream and by fill; an operator takes the larger of both."""
+
+    @abstractmethod
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """Operations per second with every core busy; a multiply-accumulate is two."""
+
+    @abstractmethod
+    def peak_fill(self) -> Any:
+        """Bytes per second that the engine can take in for the operand it holds."""
+
+    @abstractmethod
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """Joules per operation at the nominal voltage."""
+
+    @abstractmethod
+    def fill_byte_energy(self) -> Any:
+        """Joules per byte of the held operand brought into the engine, at the nominal voltage."""
+
+    @abstractmethod
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        """Why the engine cannot compute in these formats; empty where it can. Called before anything is traced."""
+
+    def area(self) -> Any:
+        """Square metres of all cores."""
+        return self.cores * self.core_area
+
+    def peak_power(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """Watts of all cores at full rate and full fill, at the nominal voltage, leakage apart."""
+        compute = self.peak_rate(held, fed) * self.operation_energy(held, fed)
+        return compute + self.peak_fill() * self.fill_byte_energy()
+
+
+class WeightStationaryArray(Engine):
+    """Cores that hold a tile of rows x columns words and multiply vectors with it, fed bit by bit.
+
+    Digital in-memory compute, systolic arrays and the like. A word of word_bits holds word_bits / bits narrower
+    weights side by side, so narrow weights widen the array: C_w = columns * word_bits / bits.
+
+        tiles  = count * ceil(k / rows) * ceil(n / C_w)
+        copies = max(1, min(floor(cores / tiles), m)), each taking ceil(m / copies) vectors
+        cycles = ceil(tiles * copies / cores) * max(fill, ceil(m / copies) * serial) + fill
+        serial = bits of an input / input_bits_per_clock;   fill = bytes of a tile / fill_width
+
+    Left out: the drain of the adder tree (a few cycles); partial tiles fill as slowly as whole ones.
+    Source: US patent 12,260,223 (512 multiply-accumulates a clock); weight-stationary tiling is textbook.
+    """
+
+    cores: Array = count()
+    frequency: Array = quantity("Hz", above=0)
+    rows: Array = count()
+    columns: Array = count()
+    word_bits: Array = count()
+    input_bits_per_clock: Array = count()
+    fill_width: Array = quantity("B/clk", above=0)
+    overhead: Array = quantity("s")
+    array_energy: Array = quantity("J/op")
+    fill_energy: Array = quantity("J/B")
+    core_area: Array = quantity("m^2", above=0)
+    core_static_power: Array = quantity("W")
+    idle_share: Array = fraction()
+
+    def wide_columns(self, held: NumberFormat) -> Any:
+        """Outputs of one tile: columns, widened by narrow weights."""
+        return self.columns * self.word_bits / held.element_bits
+
+    def serial_clocks(self, fed: NumberFormat) -> Any:
+        """Clocks that one vector takes: its elements are fed a few bits at a time."""
+        return jnp.ceil(fed.element_bits / self.input_bits_per_clock)
+
+    def fill_clocks(self, held: NumberFormat) -> Any:
+        """Clocks to load one tile, scales included."""
+        return self.rows * self.wide_columns(held) * held.bytes / self.fill_width
+
+    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
+        tiles = count * jnp.ceil(k / self.rows) * jnp.ceil(n / self.wide_columns(held))
+        copies = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), m))
+        rounds = jnp.ceil(tiles * copies / self.cores)
+        fill = self.fill_clocks(held)
+        stream = jnp.ceil(m / copies) * self.serial_clocks(fed)
+        return EngineTime((rounds * stream + fill) / self.frequency, (rounds + 1) * fill / self.frequency)
+
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        macs = self.rows * self.wide_columns(held) / self.serial_clocks(fed)
+        return 2 * self.cores * macs * self.frequency
+
+    def peak_fill(self) -> Any:
+        return self.cores * self.fill_width * self.frequency
+
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """array_energy is stated for word_bits x word_bits; a bit-serial product scales with both widths."""
+        return self.array_energy * held.element_bits * fed.element_bits / self.word_bits**2
+
+    def fill_byte_energy(self) -> Any:
+        return self.fill_energy
+
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
+            return (
+                "a weight-stationary array adds integers and has no exponent per element; "
+                "choose a block or integer format"
+            )
+        return ""

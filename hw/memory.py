@@ -1,0 +1,113 @@
+"""Memory tiers. This file is the contract, and the memories whose bandwidth a data sheet states."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hw.process import Process
+from hw.units import fraction, quantity
+
+
+class Die(NamedTuple):
+    """What a memory may depend on: the compute die that it serves."""
+
+    cores: Any
+    frequency: Any
+    area: Any
+
+
+class Memory(eqx.Module):
+    """A tier under one die: how much it holds, how fast and at what energy it gives, what it takes.
+
+    Every tier has latency (first byte), access_energy (per byte moved), sustained_fraction (measured share of the
+    peak bandwidth), static_power (refresh, standby, leakage), price (per byte bought), temperature_limit.
+    """
+
+    latency: eqx.AbstractVar[Array]
+    access_energy: eqx.AbstractVar[Array]
+    sustained_fraction: eqx.AbstractVar[Array]
+    static_power: eqx.AbstractVar[Array]
+    price: eqx.AbstractVar[Array]
+    temperature_limit: eqx.AbstractVar[Array]
+
+    @abstractmethod
+    def bytes_held(self, die: Die) -> Any:
+        """Capacity in bytes."""
+
+    @abstractmethod
+    def peak_bandwidth(self, die: Die) -> Any:
+        """Bytes per second by the data sheet."""
+
+    @abstractmethod
+    def area(self, process: Process) -> Any:
+        """Square metres that the tier takes of the compute die."""
+
+    def bandwidth_sustained(self, die: Die) -> Any:
+        """Bytes per second that a stream reaches."""
+        return self.peak_bandwidth(die) * self.sustained_fraction
+
+    def time(self, size: Any, die: Die) -> Any:
+        """Seconds to move `size` bytes: latency + size / bandwidth; nothing for nothing."""
+        return jnp.where(size > 0, self.latency + size / self.bandwidth_sustained(die), 0.0)
+
+    def energy(self, size: Any) -> Any:
+        """Joules to move `size` bytes."""
+        return size * self.access_energy
+
+    def cost(self, die: Die) -> Any:
+        """USD of the bought memory; 0 where it is part of the compute die."""
+        return self.price * self.bytes_held(die)
+
+
+class Dram(Memory):
+    """DRAM beside the die: HBM, LPDDR, GDDR, DDR. interface_area is the compute die's side of the channel."""
+
+    capacity: Array = quantity("B", above=0)
+    bandwidth: Array = quantity("B/s", above=0)
+    latency: Array = quantity("s")
+    access_energy: Array = quantity("J/B")
+    sustained_fraction: Array = fraction(above=0)
+    static_power: Array = quantity("W")
+    price: Array = quantity("USD/B")
+    interface_area: Array = quantity("m^2")
+    temperature_limit: Array = quantity("K", above=0)
+
+    def bytes_held(self, die: Die) -> Any:
+        return self.capacity
+
+    def peak_bandwidth(self, die: Die) -> Any:
+        return self.bandwidth
+
+    def area(self, process: Process) -> Any:
+        return self.interface_area
+
+
+class LocalSram(Memory):
+    """SRAM spread over the cores: each core reads `width` bytes a clock from its own banks.
+
+    Bandwidth is cores * width * frequency; area is bits * cell / array_efficiency.
+    """
+
+    capacity: Array = quantity("B", above=0)
+    width: Array = quantity("B/clk", above=0)
+    array_efficiency: Array = fraction(above=0)
+    latency: Array = quantity("s")
+    access_energy: Array = quantity("J/B")
+    sustained_fraction: Array = fraction(above=0)
+    static_power: Array = quantity("W")
+    price: Array = quantity("USD/B")
+    temperature_limit: Array = quantity("K", above=0)
+
+    def bytes_held(self, die: Die) -> Any:
+        return self.capacity
+
+    def peak_bandwidth(self, die: Die) -> Any:
+        return die.cores * self.width * die.frequency
+
+    def area(self, process: Process) -> Any:
+        return self.capacity * 8 * process.sram_cell_area / self.array_efficiency

@@ -1,0 +1,87 @@
+"""The tensor engine of a GPU: output tiles over multiprocessors."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hw.engine import Engine, EngineTime
+from hw.units import count, fraction, quantity
+from models.numerics import NumberFormat
+
+
+class Rate(eqx.Module):
+    """Operations per clock and core on operands of up to `width` bits."""
+
+    width: Array = count()
+    operations: Array = quantity("op/clk", above=0)
+
+
+class Tile(eqx.Module):
+    """An output tile, and the share of the peak that a core reaches on it."""
+
+    rows: Array = count()
+    columns: Array = count()
+    sustained_fraction: Array = fraction(above=0)
+
+
+class OutputTiles(Engine):
+    """Each core computes whole output tiles; a last, partly filled wave of tiles takes as long as a full one.
+
+        waves = ceil(count * ceil(m / rows) * ceil(n / columns) / cores)
+        time  = waves * 2 rows columns k / (operations * frequency * sustained_fraction), the best of the tiles
+
+    Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
+    formats), so the wider operand counts. Left out: split-k, the second-level cache.
+    """
+
+    cores: Array = count()
+    frequency: Array = quantity("Hz", above=0)
+    rates: OrderedDict[str, Rate] = eqx.field(converter=OrderedDict)
+    tiles: OrderedDict[str, Tile] = eqx.field(converter=OrderedDict)
+    overhead: Array = quantity("s")
+    widest_energy: Array = quantity("J/op")
+    core_area: Array = quantity("m^2", above=0)
+    core_static_power: Array = quantity("W")
+    idle_share: Array = fraction()
+
+    def operations_per_clock(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """Of one core: the fastest rate wide enough for both operands, 0 where none is."""
+        width = jnp.maximum(held.element_bits, fed.element_bits)
+        fits = [jnp.where(rate.width >= width, rate.operations, 0.0) for rate in self.rates.values()]
+        return jnp.max(jnp.stack(fits), axis=0)
+
+    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
+        rate = self.operations_per_clock(held, fed) * self.frequency
+        times = [self._tiled(tile, m, k, n, count, rate) for tile in self.tiles.values()]
+        best = times[0]
+        for other in times[1:]:
+            best = jnp.minimum(best, other)
+        return EngineTime(best, jnp.zeros_like(best))
+
+    def _tiled(self, tile: Tile, m: Any, k: Any, n: Any, count: Any, rate: Any) -> Any:
+        waves = jnp.ceil(count * jnp.ceil(m / tile.rows) * jnp.ceil(n / tile.columns) / self.cores)
+        return waves * 2 * tile.rows * tile.columns * k / (rate * tile.sustained_fraction)
+
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        return self.cores * self.operations_per_clock(held, fed) * self.frequency
+
+    def peak_fill(self) -> Any:
+        return jnp.asarray(0.0)
+
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """widest_energy is stated for the widest rate; energy falls as the rate rises."""
+        widest = jnp.min(jnp.stack([rate.operations for rate in self.rates.values()]))
+        return self.widest_energy * widest / self.operations_per_clock(held, fed)
+
+    def fill_byte_energy(self) -> Any:
+        return jnp.asarray(0.0)
+
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        widest = max(float(rate.width) for rate in self.rates.values())
+        needed = max(float(held.element_bits), float(fed.element_bits))
+        return f"no rate takes {needed:g}-bit operands; the widest is {widest:g} bits" if needed > widest else ""

@@ -1,0 +1,183 @@
+"""Quantities: units at the edge, plain floats in the declared unit inside.
+
+A component declares `bandwidth: Array = quantity("B/s", above=0)`; a configuration writes `18.75 TB/s`.
+The declaration is plain metadata on the field, so that classes which know nothing of pint (the AI models)
+can declare quantities as well, and so that messages, tables and checks read the same words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+
+NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+SPREAD = "+/-"
+
+
+@functools.cache
+def registry() -> Any:
+    """The unit registry: pint's own, plus what a machine is counted in."""
+    import pint
+
+    units = pint.UnitRegistry()
+    for name in ("USD = [currency]", "op = [operation]", "token = [token]", "clk = [clock]"):
+        units.define(name)
+    return units
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a field accepts: its unit, its bounds, and whether it counts whole things."""
+
+    unit: str = ""
+    above: float | None = None
+    least: float | None = None
+    most: float | None = None
+    whole: bool = False
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Rule | None:
+        """The rule in a field's metadata; none where the field is no quantity."""
+        if "unit" not in metadata:
+            return None
+        return cls(**{f.name: metadata[f.name] for f in dataclasses.fields(cls) if f.name in metadata})
+
+    def metadata(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def read(self, given: Any) -> float:
+        """The number in the declared unit of a text such as `4 TB/s` or `150 TB/s +/- 5 %`.
+
+        Raises ValueError, in words that end a sentence begun with the place.
+        """
+        if isinstance(given, bool) or not isinstance(given, (str, int, float)):
+            raise ValueError(f"{given!r} is not a {self.noun}; {self.example}")
+        if isinstance(given, str):
+            value = self._parse(given)
+        elif self.unit:
+            raise ValueError(f"{given!r} has no unit; {self.example}")
+        else:
+            value = float(given)
+        return self.check(value, given)
+
+    def check(self, value: float, given: Any) -> float:
+        """The value itself, once it is known to lie within the bounds."""
+        if not math.isfinite(value):
+            raise ValueError(f"{given!r} is not finite; {self.example}")
+        for broken, words in self._bounds(value):
+            if broken:
+                raise ValueError(f"{given!r} must be {words}{' ' + self.unit if self.unit else ''}")
+        return value
+
+    def _bounds(self, value: float) -> list[tuple[bool, str]]:
+        return [
+            (
+                self.above is not None and value <= (self.above or 0),
+                f"above {self.above:g}" if self.above is not None else "",
+            ),
+            (
+                self.least is not None and value < (self.least or 0),
+                f"at least {self.least:g}" if self.least is not None else "",
+            ),
+            (
+                self.most is not None and value > (self.most or 0),
+                f"at most {self.most:g}" if self.most is not None else "",
+            ),
+            (self.whole and value != round(value), "a whole number"),
+        ]
+
+    def _parse(self, text: str) -> float:
+        plain = text.split(SPREAD)[0]
+        found = NUMBER.match(plain)
+        if not found:
+            raise ValueError(f"{text!r} is not a {self.noun}; {self.example}")
+        number, unit = float(found[1]), found[2].replace("%", "percent").replace("°C", "degC")
+        if not unit and self.unit:
+            raise ValueError(f"{text!r} has no unit; {self.example}")
+        return self._convert(number, unit, text)
+
+    def _convert(self, number: float, unit: str, text: str) -> float:
+        units = registry()
+        try:
+            return float(units.Quantity(number, unit or "dimensionless").to(self.unit or "dimensionless").magnitude)
+        except Exception as error:
+            raise ValueError(f"{text!r} is not a {self.noun}; {self.example}") from error
+
+    @property
+    def noun(self) -> str:
+        if self.unit:
+            return f"quantity in {self.unit}"
+        return "whole number" if self.whole else "number"
+
+    @property
+    def example(self) -> str:
+        samples = {
+            "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W",
+            "m^2": "400 mm^2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
+            "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
+            "": "8" if self.whole else "0.8",
+        }  # fmt: skip
+        return f"write it like {samples.get(self.unit, '1 ' + self.unit)!r}"
+
+
+def spread(text: Any) -> float:
+    """The relative half-width that a text states, `150 TB/s +/- 5 %` -> 0.05; 0 where it states none."""
+    if not isinstance(text, str) or SPREAD not in text:
+        return 0.0
+    plain, width = text.split(SPREAD)
+    found, about = NUMBER.match(width), NUMBER.match(plain)
+    if not found or not about:
+        raise ValueError(f"{text!r} has no readable spread; write it like '150 TB/s +/- 5 %'")
+    if "%" in found[2]:
+        return float(found[1]) / 100
+    unit = found[2] or about[2]
+    return float(registry().Quantity(float(found[1]), unit).to(about[2]).magnitude) / abs(float(about[1]))
+
+
+def quantity(unit: str, *, above: float | None = None, least: float | None = 0, most: float | None = None) -> Any:
+    """A field that holds a float in `unit`; by default it may be zero but not negative."""
+    rule = Rule(unit, above=above, least=None if above is not None else least, most=most)
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+
+
+def count(least: float = 1) -> Any:
+    """A field that counts whole things."""
+    rule = Rule("", least=least, whole=True)
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+
+
+def fraction(above: float | None = None) -> Any:
+    """A field between 0 and 1."""
+    return quantity("", above=above, most=1)
+
+
+def _converter(rule: Rule) -> Any:
+    """Text is parsed; numbers are taken to be in the declared unit; arrays and tracers pass."""
+
+    def convert(given: Any) -> Any:
+        if isinstance(given, str):
+            return rule.read(given)
+        return rule.check(float(given), given) if isinstance(given, (int, float)) else given
+
+    return convert
+
+
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
+            (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
+PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk", "1/s"}
+
+
+def readable(unit: str, size: float) -> tuple[float, str]:
+    """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
+    if unit == "m^2":
+        return 1e6, "mm2"
+    if unit in PLAIN or size == 0 or not math.isfinite(size):
+        return 1.0, unit
+    scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])
+    return 1 / scale, prefix + unit

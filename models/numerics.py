@@ -1,0 +1,69 @@
+"""Number formats: what an element weighs, and how much noise it adds."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.stats import norm
+from jaxtyping import Array
+
+from models.fields import count
+
+
+class NumberFormat(eqx.Module):
+    """Elements that share a scale in blocks, with or without an exponent of their own.
+
+    element_bits : bits of one element, sign included.
+    exponent_bits : bits of the element's own exponent; 0 for integers and block floating point.
+    block : elements that share a scale; scale_bits : bits of that scale, 0 where there is none.
+    Source: OCP Microscaling Formats v1.0 for the MX family.
+    """
+
+    element_bits: Array = count()
+    exponent_bits: Array = count(least=0)
+    block: Array = count()
+    scale_bits: Array = count(least=0)
+
+    @property
+    def bits(self) -> Array:
+        """Bits per element, the shared scale counted."""
+        return self.element_bits + self.scale_bits / self.block
+
+    @property
+    def bytes(self) -> Array:
+        """Bytes per element, the shared scale counted."""
+        return self.bits / 8
+
+    def noise(self) -> Array:
+        """Noise power over signal power for Gaussian values, rounding to nearest.
+
+        Own exponent of e bits, m = element_bits - 1 - e fraction bits: 2^-2m / (12 E[u^2]), u the log-uniform
+        significand, E[u^2] = 3 / (2 ln 2). Shared power-of-two scale: the largest of a block of k has exponent j with
+        probability P(j) = F(2^(j+1)) - F(2^j), F(x) = (2 Phi(x) - 1)^k, and the step is 2^(j - b + 2), so noise =
+        sum_j P(j) 4^(j - b + 2) / 12.
+        Left out: underflow and overflow of the element's own exponent; clipping of the topmost half step.
+        """
+        fraction_bits = self.element_bits - 1 - self.exponent_bits
+        floating = 4.0**-fraction_bits / (12 * 3 / (2 * jnp.log(2.0)))
+        exponent = jnp.arange(-12.0, 5.0)
+        below = (2 * norm.cdf(2.0**exponent) - 1) ** self.block
+        above = (2 * norm.cdf(2.0 ** (exponent + 1)) - 1) ** self.block
+        shared = jnp.sum((above - below) * 4.0 ** (exponent - self.element_bits + 2)) / 12
+        return jnp.where(self.exponent_bits > 0, floating, shared)
+
+
+class Formats(eqx.Module):
+    """Which format each kind of number has.
+
+    exchange : partial sums on the links; gathered : sums that are passed on as inputs of the next product.
+    """
+
+    weights: NumberFormat
+    activations: NumberFormat
+    cache: NumberFormat
+    exchange: NumberFormat
+    gathered: NumberFormat
+
+    def noise(self) -> Array:
+        """Noise over signal of a product of two independent noisy factors: the noises add."""
+        return self.weights.noise() + self.activations.noise()
