@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,26 +55,30 @@ class Origin:
             return path
 
     def _in_files(self, path: str) -> str:
+        for prefix, shown, content in reversed(self._files):
+            inside = path.removeprefix(prefix) if path.startswith(prefix) else ""
+            if inside and _has(content, inside):
+                return f"{shown}: {inside}"
+        return path
+
+    @functools.cached_property
+    def _files(self) -> list[tuple[str, str, Any]]:
+        """Every file of the composition, in order: the prefix of its paths, its name, its content."""
         from hydra.core.global_hydra import GlobalHydra
+        from hydra.types import RunMode
         from omegaconf import OmegaConf
 
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         loader: Any = hydra.config_loader
-        for default in reversed(self._defaults(loader)):
-            prefix = default.package or ""
-            inside = path.removeprefix(prefix + ".") if prefix and path.startswith(prefix + ".") else path
-            if prefix and inside == path:
-                continue
-            found = loader.repository.load_config(default.config_path)
-            if found is not None and _has(OmegaConf.to_container(found.config), inside):
-                return f"{_shown(found.path, default.config_path)}: {inside}"
-        return path
-
-    def _defaults(self, loader: Any) -> list[Any]:
-        from hydra.types import RunMode
-
-        return list(loader.compute_defaults_list(CONFIG_NAME, self.overrides, RunMode.RUN).defaults)
+        found = []
+        for default in loader.compute_defaults_list(CONFIG_NAME, self.overrides, RunMode.RUN).defaults:
+            file = loader.repository.load_config(default.config_path)
+            if file is not None:
+                prefix = f"{default.package}." if default.package else ""
+                shown = _shown(file.path, default.config_path)
+                found.append((prefix, shown, OmegaConf.to_container(file.config)))
+        return found
 
 
 def _has(node: Any, path: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 
+import dse.precision  # noqa: F401
 from dse.metrics import Answer, EnergyShares, Headroom, Mapping, Metrics, Shares
 from dse.step import Energies, Pass, run, total
 from hw.chip import FullLoad, Placement

@@ -9,9 +9,12 @@ import equinox as eqx
 from jaxtyping import Array
 
 
-def metric(unit: str, means: str) -> Any:
-    """A field of an answer; whatever prints, logs or plots it reads the unit and the meaning here."""
-    return eqx.field(metadata={"unit": unit, "means": means})
+def metric(unit: str, means: str, typical: float = 1.0) -> Any:
+    """A field of an answer; whatever prints, logs or plots it reads the unit and the meaning here.
+
+    typical : a size that makes shortfalls of different units comparable.
+    """
+    return eqx.field(metadata={"unit": unit, "means": means, "typical": typical})
 
 
 class Metrics(eqx.Module):
@@ -33,9 +36,9 @@ class Metrics(eqx.Module):
 class Headroom(eqx.Module):
     """What is left to each limit; a candidate is feasible where none is below zero."""
 
-    memory: Array = metric("B", "bytes left in the fullest tier of a chip")
-    power: Array = metric("W", "watts left to the package's limit at full load, a chip")
-    heat: Array = metric("K", "kelvin left to the first temperature limit at full load")
+    memory: Array = metric("B", "bytes left in the fullest tier of a chip", 1e9)
+    power: Array = metric("W", "watts left to the package's limit at full load, a chip", 100.0)
+    heat: Array = metric("K", "kelvin left to the first temperature limit at full load", 10.0)
     latency: Array = metric("", "share of the tighter latency target that is left")
 
 

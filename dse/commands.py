@@ -1,0 +1,52 @@
+"""Command lines that rebuild what was found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dse.problem import Problem
+from dse.space import Files
+
+LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed")
+
+
+def kept(overrides: Sequence[str]) -> list[str]:
+    """The overrides that say which machine, model and traffic it is; not how it is searched or recorded."""
+    return [o for o in overrides if _head(o) not in LEFT_OUT]
+
+
+def _head(override: str) -> str:
+    return override.lstrip("+~").split("=")[0].split(".")[0].split("/")[0].split("@")[0]
+
+
+def design_overrides(problem: Problem, design: Sequence[float]) -> list[str]:
+    """The overrides that set a design's parameters; those that its structure lacks are left out."""
+    space, words = problem.space, []
+    found = problem.template([int(code) for code in design[: len(space.files)]])
+    for parameter, code in zip(space.parameters, design, strict=True):
+        if isinstance(parameter, Files) or problem.active(found, parameter.key):
+            words.append(f"{parameter.key}={parameter.text(code)}")
+    return words
+
+
+def mapping_overrides(mapping: Mapping[str, Any], wanted_batch: bool) -> list[str]:
+    """The overrides that fix a mapping; the batch follows from the users unless it was given."""
+    names = ("tensor", "pipeline", "data", "weights", "cache") + (("batch",) if wanted_batch else ())
+    return [f"mapping.{name}={_plain(mapping[name])}" for name in names]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def shell(words: Sequence[str]) -> str:
+    """A command line to paste."""
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def rebuild(overrides: Sequence[str], folders: Sequence[str], extra: Sequence[str]) -> str:
+    """The command line that evaluates one design afresh; later words win over earlier ones of the same key."""
+    keyed = {word.lstrip("+").split("=")[0]: word for word in (*kept(overrides), *extra)}
+    return shell(["dse", "task=evaluate", *keyed.values(), *(f"--config-dir={folder}" for folder in folders)])

@@ -1,0 +1,110 @@
+"""Goals: which metrics are wanted high or low, and which headrooms must not be below zero."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import moocore
+import numpy as np
+
+from dse.metrics import Headroom, Metrics, units
+from dse.schema import nearest
+from hw.units import readable
+
+SENSES = ("maximize", "minimize")
+BEYOND = 1.1  # the reference point of the hypervolume lies a tenth beyond the worst feasible value
+Columns = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Goals:
+    """Objectives with their senses, and constraints, by name."""
+
+    objectives: dict[str, str]
+    constraints: tuple[str, ...]
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Goals:
+        """From a configuration; raises ValueError where a name or a sense does not exist."""
+        objectives = {str(name): str(sense) for name, sense in given["goals"].items() if sense is not None}
+        _refuse_unknown("objectives.goals", objectives, units(Metrics))
+        _refuse_unknown("objectives.constraints", given["constraints"], units(Headroom))
+        for name, sense in objectives.items():
+            if sense not in SENSES:
+                raise ValueError(f"objectives.goals.{name}: {sense!r} is no sense; write maximize or minimize")
+        if not objectives:
+            raise ValueError("objectives.goals: nothing is wanted; name at least one metric")
+        return cls(objectives, tuple(str(name) for name in given["constraints"]))
+
+    @property
+    def directions(self) -> list[str]:
+        return list(self.objectives.values())
+
+    def values(self, columns: Columns) -> np.ndarray:
+        """Objectives of designs, [designs, objectives], as they are."""
+        return np.stack([columns[f"metrics.{name}"] for name in self.objectives], axis=1)
+
+    def lower_is_better(self, columns: Columns) -> np.ndarray:
+        """Objectives of designs, negated where the most is wanted."""
+        signs = np.array([-1.0 if sense == "maximize" else 1.0 for sense in self.objectives.values()])
+        return self.values(columns) * signs
+
+    def shortfalls(self, columns: Columns) -> np.ndarray:
+        """How much each constraint is missed, [designs, constraints + 1], in typical sizes; last, no legal mapping."""
+        short = [-columns[f"headroom.{name}"] / typical(name) for name in self.constraints]
+        return np.stack([*short, 1.0 - columns["legal"].astype(float)], axis=1)
+
+    def feasible(self, columns: Columns) -> np.ndarray:
+        """True where a mapping exists, every constraint holds and every objective is a number."""
+        return (self.shortfalls(columns) <= 0).all(axis=1) & np.isfinite(self.values(columns)).all(axis=1)
+
+    def front(self, columns: Columns) -> np.ndarray:
+        """Indices of the feasible designs that no other feasible one beats, equal ones kept, best first objective
+        first."""
+        rows = np.flatnonzero(self.feasible(columns))
+        if not len(rows):
+            return rows
+        points = self.lower_is_better(columns)[rows]
+        kept = moocore.is_nondominated(points, keep_weakly=True)
+        rows, points = rows[kept], points[kept]
+        return rows[np.lexsort(points.T[::-1])]
+
+    def hypervolume(self, columns: Columns) -> float | None:
+        """Share of the box between the best and a tenth beyond the worst feasible values that the front dominates."""
+        rows = np.flatnonzero(self.feasible(columns))
+        if not len(rows):
+            return None
+        points = self.lower_is_better(columns)[rows]
+        best, span = points.min(axis=0), np.ptp(points, axis=0)
+        scaled = (points - best) / np.where(span > 0, span, 1.0)
+        return float(moocore.hypervolume(scaled, ref=[BEYOND] * points.shape[1]) / BEYOND ** points.shape[1])
+
+    def nearest(self, columns: Columns, most: int = 5) -> np.ndarray:
+        """Indices of the designs that miss the constraints by the least."""
+        short = np.nan_to_num(np.maximum(self.shortfalls(columns), 0), nan=np.inf).sum(axis=1)
+        return np.argsort(short, kind="stable")[:most]
+
+    def violations(self, columns: Columns, row: int) -> str:
+        """In words and units, what a design misses."""
+        words = []
+        for name in self.constraints:
+            left, unit = float(columns[f"headroom.{name}"][row]), units(Headroom)[name]
+            if left < 0:
+                factor, label = readable(unit, -left)
+                words.append(f"{name} short by {-left * factor:.3g} {label}".strip())
+        if not columns["legal"][row]:
+            words.append("no mapping tiles this machine and model")
+        return ", ".join(words)
+
+
+def typical(name: str) -> float:
+    """The size by which a headroom's shortfall is counted."""
+    return next(f.metadata["typical"] for f in dataclasses.fields(Headroom) if f.name == name)
+
+
+def _refuse_unknown(place: str, names: Any, known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{place}: there is no {name!r}; {nearest(name, known)}")

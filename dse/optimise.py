@@ -1,0 +1,179 @@
+"""Optuna's samplers over a problem, in batches: ask, evaluate, tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dse.console import bar
+from dse.goals import Goals
+from dse.problem import Problem
+from dse.space import Files, Interval, Parameter, Values
+from dse.store import Trials
+
+HUGE = 1e30  # told in place of an answer that is not a number
+ASKED_PER_NEW = 4  # a sampler that repeats itself more than this is given unseen designs
+
+
+@dataclasses.dataclass
+class OptunaSearch:
+    """`trials` different designs in batches of `batch`, chosen by `sampler`, an Optuna sampler."""
+
+    trials: int
+    batch: int
+    sampler: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"search.{name}: {getattr(self, name)} must be at least 1")
+
+    def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
+        """Evaluate into `trials`; what is there already is not evaluated again. Returns seconds by part."""
+        return Asking(self, problem, goals, trials, seed).run()
+
+
+class Asking:
+    """One run. The sampler is deterministic, so a resumed run asks the same again and finds the answers on disk."""
+
+    def __init__(self, search: OptunaSearch, problem: Problem, goals: Goals, trials: Trials, seed: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.search, self.problem, self.goals, self.trials = search, problem, goals, trials
+        self.study = optuna.create_study(directions=goals.directions, sampler=make_sampler(search.sampler, seed))
+        self.random = np.random.default_rng(seed)
+        self.known: dict[bytes, Mapping[str, float]] = {}
+        self.told: set[bytes] = set()
+        self.seconds = {"evaluate": 0.0, "sampler": 0.0}
+        self._read()
+
+    def _read(self) -> None:
+        designs, columns = self.trials.load()
+        for i, design in enumerate(designs):
+            self.known[design.tobytes()] = {name: values[i] for name, values in columns.items()}
+
+    def run(self) -> dict[str, float]:
+        goal = int(min(self.search.trials, self.problem.space.size))
+        with bar("searching", goal) as advance:
+            while len(self.told) < goal:
+                fresh = self._ask(min(self.search.batch, goal - len(self.told)))
+                if not fresh:
+                    break
+                self._tell(fresh)
+                advance(len(fresh))
+        return self.seconds
+
+    def _ask(self, wanted: int) -> dict[bytes, tuple[np.ndarray, list[Any]]]:
+        """Trials by new design; repeats of told designs are told their answers at once."""
+        start, fresh = time.perf_counter(), {}
+        for asked in range(ASKED_PER_NEW * wanted * 2):
+            if len(fresh) == wanted:
+                break
+            if asked >= ASKED_PER_NEW * wanted:
+                self._enqueue_unseen(fresh)
+            trial = self.study.ask()
+            design = self._suggest(trial)
+            key = design.tobytes()
+            if key in self.told:
+                self._answer(trial, self.known[key])
+            else:
+                fresh.setdefault(key, (design, []))[1].append(trial)
+        self.seconds["sampler"] += time.perf_counter() - start
+        return fresh
+
+    def _suggest(self, trial: Any) -> np.ndarray:
+        """The sampler's design; parameters that the chosen structure lacks are not asked for."""
+        codes = [_suggest(trial, parameter) for parameter in self.problem.space.files]
+        found = self.problem.template([int(code) for code in codes])
+        for parameter in self.problem.space.numeric:
+            active = self.problem.active(found, parameter.key)
+            codes.append(_suggest(trial, parameter) if active else _resting(parameter))
+        return np.array(codes, dtype=float)
+
+    def _enqueue_unseen(self, fresh: Mapping[bytes, Any]) -> None:
+        for _ in range(1000):
+            codes = [_draw(self.random, parameter) for parameter in self.problem.space.parameters]
+            design = self.problem.canonical(np.array([codes]))[0]
+            if design.tobytes() not in self.told and design.tobytes() not in fresh:
+                named = zip(self.problem.space.parameters, design, strict=True)
+                self.study.enqueue_trial({p.key: _named(p, code) for p, code in named})
+                return
+
+    def _tell(self, fresh: Mapping[bytes, tuple[np.ndarray, list[Any]]]) -> None:
+        self._evaluate([design for key, (design, _) in fresh.items() if key not in self.known])
+        start = time.perf_counter()
+        for key, (_, trials) in fresh.items():
+            for trial in trials:
+                self._answer(trial, self.known[key])
+            self.told.add(key)
+        self.seconds["sampler"] += time.perf_counter() - start
+
+    def _evaluate(self, new: list[np.ndarray]) -> None:
+        if not new:
+            return
+        start, designs = time.perf_counter(), np.stack(new)
+        columns = self.problem.evaluate(designs)
+        self.trials.append(designs, columns)
+        for i, design in enumerate(new):
+            self.known[design.tobytes()] = {name: values[i] for name, values in columns.items()}
+        self.seconds["evaluate"] += time.perf_counter() - start
+
+    def _answer(self, trial: Any, row: Mapping[str, float]) -> None:
+        columns = {name: np.array([value]) for name, value in row.items()}
+        names = (*self.goals.constraints, "mapping")
+        for name, short in zip(names, self.goals.shortfalls(columns)[0], strict=True):
+            trial.set_constraint(name, float(np.nan_to_num(short, nan=HUGE, posinf=HUGE, neginf=-HUGE)))
+        worst = [-HUGE if sense == "maximize" else HUGE for sense in self.goals.directions]
+        values = self.goals.values(columns)[0]
+        self.study.tell(trial, [float(v) if np.isfinite(v) else w for v, w in zip(values, worst, strict=True)])
+
+
+def make_sampler(given: Mapping[str, Any], seed: int) -> Any:
+    """An Optuna sampler of a configuration, with the run's seed where it takes one."""
+    import inspect
+
+    import optuna
+
+    options = dict(given)
+    target = str(options.pop("_target_"))
+    if not target.startswith("optuna.samplers."):
+        raise ValueError(f"search.sampler._target_: {target!r} is not one of optuna.samplers; only those are built")
+    cls = getattr(optuna.samplers, target.rsplit(".", 1)[1], None)
+    if cls is None:
+        raise ValueError(f"search.sampler._target_: Optuna has no {target!r}")
+    takes = inspect.signature(cls).parameters
+    return cls(**options, **({"seed": seed} if "seed" in takes else {}))
+
+
+def _suggest(trial: Any, parameter: Parameter) -> float:
+    if isinstance(parameter, Files):
+        return float(parameter.options.index(trial.suggest_categorical(parameter.key, parameter.options)))
+    if isinstance(parameter, Values):
+        return float(trial.suggest_int(parameter.key, 0, parameter.size - 1))
+    if parameter.whole:
+        return float(trial.suggest_int(parameter.key, int(parameter.low), int(parameter.high), log=parameter.log))
+    return float(trial.suggest_float(parameter.key, parameter.low, parameter.high, log=parameter.log))
+
+
+def _named(parameter: Parameter, code: float) -> Any:
+    """A code as the sampler knows it."""
+    if isinstance(parameter, Files):
+        return parameter.text(code)
+    return int(code) if isinstance(parameter, Values) else float(code)
+
+
+def _draw(random: np.random.Generator, parameter: Parameter) -> float:
+    if not isinstance(parameter, Interval):
+        return float(random.integers(parameter.size))
+    low, high = parameter.low, parameter.high
+    drawn = np.exp(random.uniform(np.log(low), np.log(high))) if parameter.log else random.uniform(low, high)
+    return float(round(drawn) if parameter.whole else drawn)
+
+
+def _resting(parameter: Values | Interval) -> float:
+    return parameter.low if isinstance(parameter, Interval) else 0.0

@@ -1,0 +1,207 @@
+"""The problem: a space over composed machines, and the answers about its designs in batches."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dse.compose import SECTIONS, Origin, compose, plain
+from dse.evaluate import Candidate
+from dse.mapping import Grid, Wanted, best, grid
+from dse.metrics import Answer
+from dse.schema import build, nearest, paths, rule_at
+from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
+
+MOST_STRUCTURES = 4096
+
+
+@dataclass(frozen=True)
+class Template:
+    """One structure: a composition of files, built; numeric parameters overwrite some of its leaves."""
+
+    overrides: tuple[str, ...]
+    config: Mapping[str, Any]
+    candidate: Candidate
+
+    @property
+    def tiers(self) -> list[str]:
+        return list(self.candidate.hw.chip.memory)
+
+
+def template(overrides: Sequence[str]) -> Template:
+    """Compose and build; raises ValueError in the words of the place that is wrong."""
+    config = plain(compose(overrides))
+    locate = Origin(overrides)
+    candidate = Candidate(*(build(config[section], section, locate) for section in SECTIONS))
+    refuse_formats(candidate)
+    return Template(tuple(overrides), config, candidate)
+
+
+def refuse_formats(candidate: Candidate) -> None:
+    """Raise ValueError where the engine cannot compute in the formats."""
+    formats, engine = candidate.format, candidate.hw.chip.engine
+    for name, held in (("weights", formats.weights), ("cache", formats.cache)):
+        refusal = engine.refusal(held, formats.activations)
+        if refusal:
+            raise ValueError(f"format.{name}: {refusal}, such as format=mxint8")
+
+
+def read_parameters(given: Mapping[str, Any], first: Template) -> Space:
+    """The space of a configuration; keys are held against the composed machine, or later against other structures."""
+    entries = read_space(given)
+    chosen = [files(key, value) for key, value in entries.items() if is_file_key(key)]
+    keyed = {key: value for key, value in entries.items() if not is_file_key(key)}
+    return Space(tuple(chosen) + tuple(_numeric(key, value, chosen, first) for key, value in keyed.items()))
+
+
+def _numeric(key: str, value: Any, chosen: list[Files], first: Template) -> Values | Interval:
+    rule = rule_at(first.config, key.split("."))
+    for choice in () if rule else chosen:
+        for option in choice.options:
+            rule = rule or _rule_under(key, first, f"{choice.key}={option}")
+    if rule is None:
+        known = [path for section in SECTIONS for path in paths(first.config[section], section)]
+        raise ValueError(f"space: {key}: there is no such quantity in the composed machine; {nearest(key, known)}")
+    return numbers(key, value, rule)
+
+
+def _rule_under(key: str, first: Template, override: str) -> Any:
+    return rule_at(plain(compose([*first.overrides, override])), key.split("."))
+
+
+@functools.partial(jax.jit, static_argnames="wanted")
+def best_of_each(candidates: Candidate, choices: Grid, wanted: Wanted) -> Answer:
+    """The answers about stacked candidates, each under its best mapping. The one place that batches."""
+    return jax.vmap(lambda candidate: best(candidate, choices, wanted))(candidates)
+
+
+class Problem:
+    """Answers about designs: structures are composed once, designs of one pytree structure evaluated together."""
+
+    def __init__(self, overrides: Sequence[str], space: Mapping[str, Any], wanted: Wanted, batch: int) -> None:
+        self.overrides, self.wanted, self.batch = list(overrides), wanted, batch
+        entries = read_space(space)
+        chosen = [files(key, value) for key, value in entries.items() if is_file_key(key)]
+        start = template([*overrides, *(f"{choice.key}={choice.options[0]}" for choice in chosen)])
+        self.space = read_parameters(space, start)
+        self._templates: dict[tuple[int, ...], Template] = {(0,) * len(self.space.files): start}
+        self._grids: dict[Any, Grid] = {}
+        self._machines: list[tuple[int, ...]] | None = None
+
+    def template(self, structure: Sequence[int]) -> Template:
+        """The template of these file codes, composed when first asked for."""
+        key = tuple(int(code) for code in structure)
+        if key not in self._templates:
+            self._templates[key] = template([*self.overrides, *self.space.overrides(key)])
+        return self._templates[key]
+
+    def templates(self) -> list[Template]:
+        """All structures."""
+        counts = [range(choice.size) for choice in self.space.files]
+        if np.prod([len(c) for c in counts]) > MOST_STRUCTURES:
+            raise ValueError(f"space: more than {MOST_STRUCTURES} combinations of files; name fewer")
+        return [self.template(codes) for codes in itertools.product(*counts)]
+
+    def active(self, found: Template, key: str) -> bool:
+        """True where the key leads to a quantity of this structure."""
+        return rule_at(found.config, key.split(".")) is not None
+
+    def canonical(self, designs: np.ndarray) -> np.ndarray:
+        """Designs with the codes of parameters that their structure lacks set to the first choice."""
+        clean = designs.copy()
+        for structure, rows in self._by_structure(designs):
+            for column, parameter in enumerate(self.space.parameters):
+                if not isinstance(parameter, Files) and not self.active(self.template(structure), parameter.key):
+                    clean[rows, column] = parameter.low if isinstance(parameter, Interval) else 0
+        return clean
+
+    def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
+        """Answers about designs [designs, parameters] as flat columns, such as `metrics.power`."""
+        columns: dict[str, np.ndarray] = {}
+        for kind, rows in self._by_kind(designs):
+            for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
+                answer = flat(self._answers(designs[chunk], kind))
+                for name, values in answer.items():
+                    columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
+        return columns
+
+    def _answers(self, designs: np.ndarray, kind: Any) -> Answer:
+        padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])
+        return jax.device_get(best_of_each(self.stacked(padded), self._grid(kind, designs), self.wanted))
+
+    def stacked(self, designs: np.ndarray) -> Candidate:
+        """One candidate whose leaves are arrays [designs]."""
+        used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
+        found = [self.template(structure) for structure in used]
+        batch = jax.tree.map(
+            lambda *leaves: np.stack(leaves).astype(float)[index.ravel()], *(t.candidate for t in found)
+        )
+        leaves, shape = jax.tree.flatten(batch)
+        for column, parameter in enumerate(self.space.parameters):
+            if not isinstance(parameter, Files) and self.active(found[0], parameter.key):
+                values = [parameter.number(code) for code in designs[:, column]]
+                leaves[leaf_index(found[0].candidate, parameter.key)] = np.array(values, dtype=float)
+        return jax.tree.unflatten(shape, leaves)
+
+    def _by_structure(self, designs: np.ndarray) -> list[tuple[tuple[int, ...], np.ndarray]]:
+        used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
+        return [(tuple(row), np.flatnonzero(index.ravel() == i)) for i, row in enumerate(used)]
+
+    def _by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
+        """Rows of designs by pytree structure."""
+        kinds: dict[Any, list[np.ndarray]] = {}
+        for structure, rows in self._by_structure(designs):
+            kinds.setdefault(jax.tree.structure(self.template(structure).candidate), []).append(rows)
+        return [(kind, np.sort(np.concatenate(rows))) for kind, rows in kinds.items()]
+
+    def _grid(self, kind: Any, designs: np.ndarray) -> Grid:
+        if kind not in self._grids:
+            found = self.template(self.space.structures(designs)[0])
+            alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == kind]
+            machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
+            layers = int(max(float(t.candidate.model.layers) for t in alike))
+            self._grids[kind] = jax.tree.map(jnp.asarray, grid(machines, layers, found.tiers, self.wanted))
+        return self._grids[kind]
+
+    def _fanouts(self, found: Template) -> list[tuple[int, ...]]:
+        """All fan-outs that designs of this structure may have."""
+        varied = {p.key: p for p in self.space.numeric}
+        options = []
+        for name, level in found.candidate.hw.levels.items():
+            options.append(_whole_numbers(varied.get(f"hw.levels.{name}.fanout"), float(level.fanout)))
+        return list(itertools.product(*options))
+
+
+def _whole_numbers(parameter: Values | Interval | None, fixed: float) -> list[int]:
+    if parameter is None:
+        return [int(fixed)]
+    if isinstance(parameter, Interval):
+        return list(range(round(parameter.low), round(parameter.high) + 1))
+    return [int(number) for number in parameter.numbers]
+
+
+def leaf_index(candidate: Candidate, key: str) -> int:
+    """The position among a candidate's leaves of the one that a dotted key leads to."""
+    for index, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(candidate)[0]):
+        if ".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) == key:
+            return index
+    raise KeyError(key)
+
+
+def flat(answer: Answer) -> dict[str, np.ndarray]:
+    """An answer as columns: `metrics.power`, `mapping.tensor`, `legal`."""
+    columns: dict[str, np.ndarray] = {}
+    for section in vars(answer):
+        part = getattr(answer, section)
+        if hasattr(part, "__dataclass_fields__"):
+            columns |= {f"{section}.{name}": np.asarray(getattr(part, name)) for name in part.__dataclass_fields__}
+        else:
+            columns[section] = np.asarray(part)
+    return columns

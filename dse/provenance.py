@@ -1,0 +1,63 @@
+"""Where each number of a machine comes from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dse.compose import conf_folder
+from dse.schema import NOTES
+
+KINDS = ("derived", "assumed")
+
+
+@functools.cache
+def citations() -> dict[str, dict[str, str]]:
+    """Citation key -> document and confidence, of the shipped `sources.yaml`."""
+    return read_citations(conf_folder() / "sources.yaml")
+
+
+def read_citations(path: Path) -> dict[str, dict[str, str]]:
+    import yaml
+
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def quantities(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:
+    """Every quantity below a component that states sources: its path, its value, its source, '' where none is named.
+
+    A component without quantities of its own is passed through; `sources` is a map from field to source.
+    """
+    sources = node.get("sources", {})
+    for name, value in node.items():
+        if name in NOTES:
+            continue
+        if isinstance(value, Mapping):
+            yield from quantities(value, f"{path}.{name}")
+        else:
+            yield f"{path}.{name}", value, str(sources.get(name, ""))
+
+
+def explained(source: str) -> tuple[str, str]:
+    """Kind and words of a source: a citation's confidence and document, or `derived`/`assumed` and how."""
+    for kind in KINDS:
+        if source.startswith(kind + ":"):
+            return kind, source.removeprefix(kind + ":").strip()
+    found = citations().get(source)
+    return (found["confidence"], found["cite"]) if found else ("unknown", source)
+
+
+def assumptions(machine: str, config: Mapping[str, Any], locate: Any) -> list[dict[str, str]]:
+    """A row for every number of a machine: path, value, source, citation, kind and file."""
+    rows = []
+    for path, value, source in quantities(config["hw"], "hw"):
+        place = locate(path)
+        given = place.startswith("command line")
+        kind, cite = ("given", place) if given else explained(source)
+        rows.append(
+            {"machine": machine, "path": path, "value": str(value), "source": "" if given else source}
+            | {"cite": cite, "kind": kind, "file": "" if given else place.split(": ")[0]}
+        )
+    return rows

@@ -1,0 +1,165 @@
+"""Finished runs -> MLflow, from what lies in their folders, so that it can be done again at any time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dse.console import console
+from dse.metrics import Headroom, Metrics, units
+from dse.results import display, head
+
+RETRIES = "2"  # a tracking server that is down costs seconds, not minutes
+ARTIFACTS = ("front.csv", "trials.parquet", "study.json", "report.html", "metrics.json")
+
+
+def record(folder: Path, tracking: Mapping[str, Any], required: bool = False) -> None:
+    """Log a run's folder; where the server cannot be reached, say how to do it later and go on."""
+    if not tracking["enabled"]:
+        return
+    try:
+        _log(folder, tracking)
+    except Exception as error:
+        again = f"dse task=log run={folder}"
+        if required:
+            raise ConnectionError(f"tracking.uri: {tracking['uri']!r} took nothing ({first_line(error)})") from None
+        console.print(f"[bold red]not logged[/] to {tracking['uri']}: {first_line(error)}; later: {again}")
+        return
+    console.print(f"MLflow      {ui_command(tracking['uri'])}")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def ui_command(uri: str) -> str:
+    """The line that opens the MLflow UI."""
+    return f"mlflow ui --backend-store-uri {uri}" if "://" in uri and not uri.startswith("http") else uri
+
+
+def _log(folder: Path, tracking: Mapping[str, Any]) -> None:
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    import mlflow
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    study, single = folder / "study.json", folder / "metrics.json"
+    if not study.is_file() and not single.is_file():
+        raise FileNotFoundError(f"{folder} holds neither study.json nor metrics.json: the run did not finish")
+    with one_at_a_time(tracking["uri"]):
+        experiment = open_experiment(mlflow, tracking)
+        if study.is_file():
+            log_study(mlflow, experiment, folder, json.loads(study.read_text()))
+        else:
+            log_single(mlflow, experiment, folder, json.loads(single.read_text()))
+
+
+@contextmanager
+def one_at_a_time(uri: str) -> Iterator[None]:
+    """Hold a lock beside a SQLite file: two processes that create its tables at once would crash one."""
+    if not uri.startswith("sqlite:///"):
+        yield
+        return
+    import fcntl
+
+    path = Path(uri.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def open_experiment(mlflow: Any, tracking: Mapping[str, Any]) -> str:
+    """The id of the experiment; artifacts of a SQLite store lie beside the database."""
+    uri = str(tracking["uri"])
+    mlflow.set_tracking_uri(uri)
+    name = str(tracking["experiment"]) or "dse"
+    found = mlflow.get_experiment_by_name(name)
+    if found is not None:
+        return found.experiment_id
+    place = None
+    if uri.startswith("sqlite:///"):
+        database = Path(uri.removeprefix("sqlite:///")).resolve()
+        place = (database.parent / "mlartifacts").as_uri()
+    return mlflow.create_experiment(name, artifact_location=place)
+
+
+def log_single(mlflow: Any, experiment: str, folder: Path, result: Mapping[str, Any]) -> None:
+    """One flat run for one evaluation."""
+    config = result["config"]
+    tags = {"dse.kind": "evaluate", "dse.title": str(result["title"])}
+    with mlflow.start_run(experiment_id=experiment, run_name=str(result["title"])[:250] or None, tags=tags):
+        mlflow.log_params({name: config[name] for name in ("seed",)} | mapping_params(result))
+        mlflow.log_metrics(metrics_with_units(result))
+        mlflow.log_artifact(str(folder / "metrics.json"))
+
+
+def log_study(mlflow: Any, experiment: str, folder: Path, study: Mapping[str, Any]) -> None:
+    """One run for the study, and a flat run for each point of the front, tagged with the study's id."""
+    shared = {f"dse.version.{name}": version for name, version in study["versions"].items()}
+    shared |= {"dse.commit": study["commit"] or "none", "dse.seed": str(study["seed"]), "dse.command": study["command"]}
+    about = "\n\n".join([study["question"], *study["finding"]])
+    tags = shared | {"dse.kind": "study", "mlflow.note.content": about}
+    with mlflow.start_run(experiment_id=experiment, run_name=f"study {study['title']}", tags=tags) as run:
+        numbers = {k: v for k, v in (study["counts"] | study["seconds"]).items() if v is not None}
+        mlflow.log_metrics(numbers | ({"hypervolume": study["hypervolume"]} if study["hypervolume"] else {}))
+        mlflow.log_dict(study["config"], "config.json")
+        for name in ARTIFACTS:
+            if (folder / name).is_file():
+                mlflow.log_artifact(str(folder / name))
+    study_tag = {"dse.study": run.info.run_id}
+    mlflow.MlflowClient().set_tag(run.info.run_id, "dse.study", run.info.run_id)
+    for found in study["front"]:
+        tags = shared | study_tag | {"dse.kind": "front", "dse.front": found["name"], "dse.rebuild": found["command"]}
+        log_point(mlflow, experiment, study, found, f"{study['title']} {found['name']}", tags)
+    for found in study["baselines"]:
+        tags = shared | study_tag | {"dse.kind": "baseline", "dse.rebuild": found["command"]}
+        log_point(mlflow, experiment, study, found, found["name"], tags)
+
+
+def log_point(mlflow: Any, experiment: str, study: Any, found: Mapping[str, Any], name: str, tags: Any) -> None:
+    """One flat run: parameters and metrics as plain numbers, the unit at the end of the key."""
+    shown = study["columns"]
+    params = {head(k, shown["parameters"][k]["unit"]): v for k, v in found["parameters"].items() if v is not None}
+    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags):
+        mlflow.log_params(params | mapping_params(found))
+        mlflow.log_metrics(metrics_with_units(found, shown))
+
+
+def mapping_params(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"mapping.{name}": value for name, value in found["mapping"].items()}
+
+
+def metrics_with_units(found: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Metrics, headrooms and shares in readable units; fixed units where runs of several sizes are compared."""
+    columns = shown or fixed_units()
+    named = {}
+    for section in ("metrics", "headroom", "shares", "energy_shares"):
+        for name, column in columns[section].items():
+            value = found[section][name]
+            if value is not None:
+                label = name if section == "metrics" else f"{section}.{name}"
+                named[head(label, column["unit"])] = value * column["factor"]
+    return named
+
+
+def fixed_units() -> dict[str, Any]:
+    """The same unit for every run that is logged alone, so that the UI puts them in one column."""
+    sizes = {"s": 1e-3, "J/token": 1e-3, "W": 1.0, "B": 1e9}
+    names = display([])
+    for section, kind in (("metrics", Metrics), ("headroom", Headroom)):
+        for name, unit in units(kind).items():
+            names[section][name] |= dict(zip(("factor", "unit"), _sized(unit, sizes), strict=True))
+    return names
+
+
+def _sized(unit: str, sizes: Mapping[str, float]) -> tuple[float, str]:
+    from hw.units import readable
+
+    return readable(unit, sizes.get(unit, 1.0))

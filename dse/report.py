@@ -1,0 +1,255 @@
+"""A study as one page that opens offline: the front, what each point is made of, its causes, its assumptions.
+
+The tables are written here and stand without scripts; report_assets/ holds the page, its style and its charts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from plotly.offline import get_plotlyjs
+
+from dse.report_assets.markup import (
+    DASH,
+    Html,
+    cell,
+    element,
+    embedded,
+    framed,
+    head,
+    html,
+    listing,
+    number,
+    numeric,
+    pairs,
+    words,
+)
+from dse.report_assets.view import SHOWN, view_of
+
+ASSETS = Path(__file__).parent / "report_assets"
+KINDS = ("published", "measured", "third-party", "derived", "assumed", "given")
+FIRM = ("published", "measured", "third-party")
+
+
+def write_report(path: Path, study: dict[str, Any]) -> None:
+    """Write the study as one HTML file that loads nothing from elsewhere; values arrive in SI."""
+    view = view_of(study)
+    parts = _head_parts(study) | _table_parts(study, view)
+    raw = {
+        "style": _asset("page.css"),
+        "plotly": get_plotlyjs(),
+        "data": embedded(view),
+        "script": _asset("charts.js") + _asset("page.js"),
+    }
+    page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
+    Path(path).write_text(page, encoding="utf-8")
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _head_parts(study: dict[str, Any]) -> dict[str, str]:
+    front, question = study["front"], study.get("question")
+    return {
+        "title": words(study["title"]),
+        "created": f", {study['created'].replace('T', ' ')}" if study.get("created") else "",
+        "question": element("p", question, class_="question") if question else "",
+        "findings": listing("ul", study.get("finding") or ["No finding was recorded."], class_="findings"),
+        "facts": _facts(study),
+        "goals": _goals(study),
+        "front_head": "The front" if front else "What was evaluated",
+        "table_head": "The front, point by point" if front else "The nearest to feasible",
+        "empty": "" if front else element("p", _nothing(study), class_="empty"),
+        "record": _record(study),
+    }
+
+
+def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
+    points, causes, first = view["points"], view["causes"], view["metrics"][view["objectives"][0]]
+    return {
+        "table_line": _shared(points, view["parameters"]),
+        "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
+        "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
+        "legend": element("ul", *map(_cause, causes["shares"] | causes["energy_shares"]), class_="legend"),
+        "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),
+        "first": " ".join(filter(None, [first["label"], first["unit"] and f"({first['unit']})"])),
+        "causes_line": _leaders(points, causes["shares"]),
+        "assumptions_line": _kinds(study.get("assumptions", [])),
+        "assumptions": _assumptions(study.get("assumptions", [])),
+    }
+
+
+# The head and the foot of the page.
+
+
+def _facts(study: dict[str, Any]) -> Html:
+    counts, total = study.get("counts", {}), study.get("seconds", {}).get("total")
+    space = f"evaluated, of {counts['space']:,} possible" if counts.get("space") else "evaluated"
+    labels = {"evaluated": space, "feasible": "feasible", "front": "on the front"}
+    facts = [(label, f"{counts[key]:,}") for key, label in labels.items() if counts.get(key) is not None]
+    facts += [("hypervolume", number(study["hypervolume"]))] * (study.get("hypervolume") is not None)
+    facts += [("in all", f"{number(total)} s")] * (total is not None)
+    return pairs(facts, class_="facts")
+
+
+def _goals(study: dict[str, Any]) -> Html:
+    def goal(item: dict) -> str:
+        unit = f" ({item['unit']})" if item.get("unit") else ""
+        return f"{'more' if item['sense'] == 'maximize' else 'less'} {words(item['name'])}{unit}"
+
+    limits = [words(name) for name in study.get("constraints", [])]
+    within = f" Within the limits of {', '.join(limits)}." if limits else ""
+    return element("p", f"Wanted: {'; '.join(map(goal, study['objectives']))}.{within}", class_="aside")
+
+
+def _nothing(study: dict[str, Any]) -> str:
+    near = " The nearest to it are listed below, with what each of them misses." if study.get("nearest") else ""
+    return f"The front is empty: no candidate that was evaluated meets every limit.{near}"
+
+
+def _record(study: dict[str, Any]) -> Html:
+    times = ", ".join(f"{words(name)} {number(value)} s" for name, value in study.get("seconds", {}).items())
+    versions = ", ".join(f"{name} {version}" for name, version in study.get("versions", {}).items())
+    rows = {"Created": study.get("created"), "Commit": study.get("commit"), "Seed": study.get("seed")}
+    rows |= {"Versions": versions, "Times": times}
+    copy = element("button", "Copy", type="button", class_="copy needs-script", data_copy="study-command")
+    command = element("div", element("code", study.get("command", ""), id="study-command"), copy, class_="command")
+    return Html(command + pairs(((k, v) for k, v in rows.items() if v not in (None, "")), class_="record"))
+
+
+# Points, baselines, causes.
+
+
+def _keys(points: Iterable[dict], key: str) -> list[str]:
+    return list(dict.fromkeys(name for point in points for name in point[key]))
+
+
+def _front_table(view: dict[str, Any]) -> Html:
+    """A row for each point: objectives, parameters, mapping, with the units in the heads."""
+    points = view["points"]
+    names = {"metrics": view["objectives"], **{key: _keys(points, key) for key in ("parameters", "mapping")}}
+    names = {key: columns for key, columns in names.items() if columns}
+    missing = any(point["misses"] for point in points)
+    tops = [element("td")] * (1 + missing)
+    heads = [head("point", "", "first")] + [head("misses", "", "wide")] * missing
+    for key, columns in names.items():
+        title = "objectives" if key == "metrics" else key
+        tops.append(element("th", title, class_="starts", colspan=len(columns), scope="colgroup"))
+        for name in columns:
+            classes = ["starts"] * (name == columns[0])
+            classes += ["number"] * any(numeric(point[key].get(name)) for point in points)
+            heads.append(head(name, view.get(key, {}).get(name, {}).get("unit", ""), *classes))
+    body = element("tbody", *(_row(point, names, missing) for point in points))
+    rows = element("thead", element("tr", *tops, class_="groups"), element("tr", *heads))
+    return framed(element("table", rows, body, id="front-table"), "Points")
+
+
+def _row(point: dict, names: Mapping[str, Sequence[str]], missing: bool) -> Html:
+    cells = [element("th", point["name"], scope="row", class_="first")] + [cell(point["misses"])] * missing
+    for key, columns in names.items():
+        cells += [cell(point[key].get(name), *["starts"] * (name == columns[0])) for name in columns]
+    return element("tr", *cells, data_point=point["name"], tabindex=0)
+
+
+def _shared(points: Sequence[dict], columns: Mapping[str, Mapping]) -> str:
+    """The sentence that names the parameters that all points have in common."""
+    same = []
+    for name in _keys(points, "parameters"):
+        values = {point["parameters"].get(name) for point in points}
+        if len(values) == 1 and len(points) > 1:
+            same.append(f"{name} = {values.pop()} {columns.get(name, {}).get('unit', '')}".rstrip())
+    return f"All {len(points)} points share {', '.join(same)}." if same else ""
+
+
+def _baselines(view: dict[str, Any]) -> Html:
+    """The baselines side by side: a row for each quantity, with its unit beside it."""
+    machines = view["baselines"]
+
+    def title(text: str) -> Html:
+        return element("tr", element("th", text, colspan=2 + len(machines), scope="colgroup"), class_="group")
+
+    rows = [_line("fits", "", map(_fits, machines)), title("Metrics")]
+    rows += [
+        _line(c["label"], c["unit"], (cell(m["metrics"][n]) for m in machines)) for n, c in view["metrics"].items()
+    ]
+    rows += [title("Headroom, what is left to each limit")] * bool(view["headroom"])
+    rows += [
+        _line(c["label"], c["unit"], (_left(m["headroom"][n]) for m in machines)) for n, c in view["headroom"].items()
+    ]
+    mapping = _keys(machines, "mapping")
+    rows += [title("Mapping")] * bool(mapping)
+    rows += [
+        _line(words(n), "", (element("td", m["mapping"].get(n, DASH), class_="number") for m in machines))
+        for n in mapping
+    ]
+    names = [element("th", machine["name"], class_="number", scope="col") for machine in machines]
+    top = element("thead", element("tr", element("th", "quantity", class_="first"), element("th", "unit"), *names))
+    return framed(element("table", top, element("tbody", *rows), id="baseline-table"), "Baselines", "scroll")
+
+
+def _line(label: str, unit: str, cells: Iterable[Html]) -> Html:
+    return element("tr", element("th", label, scope="row", class_="first"), element("td", unit, class_="means"), *cells)
+
+
+def _fits(point: dict) -> Html:
+    if point["feasible"]:
+        return element("td", "yes", class_="number")
+    return element("td", f"no: {point['misses']}" if point["misses"] else "no", class_="number short")
+
+
+def _left(value: float | None) -> Html:
+    short = value is not None and value < 0
+    return element("td", f"short by {number(-value)}", class_="number short") if short else cell(value)
+
+
+def _cause(name: str, means: str = "") -> Html:
+    colour = f"background:var(--cause-{re.sub('[^a-z0-9-]', '', name.lower())}, var(--muted))"
+    parts = [element("span", class_="swatch", style=colour), element("span", words(name))]
+    return element("li", *parts, *[element("span", means)] * bool(means))
+
+
+def _leaders(points: Sequence[dict], causes: Iterable[str]) -> str:
+    """The sentence that says at how many points each cause takes most of the time."""
+    known = [point["shares"] for point in points if any(point["shares"].values())]
+    if not known:
+        return "There is no point whose time could be split by cause."
+    leaders = Counter(max(causes, key=lambda cause: shares.get(cause, 0.0)) for shares in known)
+    parts = [f"{words(cause)} at {count}" for cause, count in leaders.most_common()]
+    thinned = f" {SHOWN} of them are drawn, evenly spaced in that order." if len(known) > SHOWN else ""
+    return f"The largest cause, over {len(known)} points: {', '.join(parts)}. Sorted by the first objective.{thinned}"
+
+
+# Assumptions.
+
+
+def _kinds(rows: Sequence[dict]) -> str:
+    """The sentence that counts the values by the kind of their source."""
+    counts = Counter(row["kind"] for row in rows)
+    kinds = sorted(counts, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind))
+    return f"{len(rows)} values: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}." if rows else "None recorded."
+
+
+def _assumptions(rows: Sequence[dict]) -> Html:
+    heads = element(
+        "tr", *(element("th", text, scope="col") for text in ("machine", "what", "value", "kind", "source"))
+    )
+    table = element("table", element("thead", heads), element("tbody", *map(_assumption, rows)), id="assumptions-table")
+    return framed(table, "Assumptions") if rows else Html("")
+
+
+def _assumption(row: dict) -> Html:
+    source, key = row.get("cite") or row.get("source") or DASH, row.get("source") if row.get("cite") else ""
+    cells = [
+        element("td", row["machine"], class_="wide"),
+        element("td", element("code", row["path"]), element("small", row.get("file", ""))),
+        element("td", row["value"], class_="value"),
+        element("td", element("span", row["kind"], class_="kind firm" if row["kind"] in FIRM else "kind")),
+        element("td", source, element("small", key) if key else "", class_="wide"),
+    ]
+    return element("tr", *cells, data_kind=row["kind"], data_machine=row["machine"])

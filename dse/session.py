@@ -1,0 +1,91 @@
+"""One run of a task: its configuration, its folder, and the command line it was started with."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dse.compose import conf_folder, plain
+from dse.mapping import Wanted
+from dse.metrics import Metrics, units
+from dse.schema import nearest
+
+PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
+DEGREES = ("tensor", "pipeline", "expert", "data", "batch")
+
+
+@dataclass(frozen=True)
+class Session:
+    """The composed configuration as plain data, the overrides given, the run's folder, folders of own YAMLs."""
+
+    config: dict[str, Any]
+    overrides: list[str]
+    folder: Path
+    folders: list[str]
+    experiment: str
+
+    @classmethod
+    def of(cls, config: Any) -> Session:
+        """The session of a running Hydra job."""
+        from hydra.core.hydra_config import HydraConfig
+
+        runtime = HydraConfig.get().runtime
+        shipped = str(conf_folder().resolve())
+        sources = [str(s.path) for s in runtime.config_sources if s.schema == "file"]
+        own = [path for path in sources if path and str(Path(path).resolve()) != shipped]
+        given = [str(override) for override in HydraConfig.get().overrides.task]
+        folder = Path(runtime.output_dir)
+        return cls(plain(config), given, folder, own, str(runtime.choices.get("experiment") or ""))
+
+    @property
+    def wanted(self) -> Wanted:
+        return read_wanted(self.config["mapping"])
+
+
+def read_wanted(given: dict[str, Any]) -> Wanted:
+    """The mapping that a configuration asks for; raises ValueError in its words."""
+    objective = str(given["objective"])
+    if objective not in units(Metrics):
+        raise ValueError(f"mapping.objective: there is no {objective!r}; {nearest(objective, units(Metrics))}")
+    degrees = {name: _degree(name, given.get(name)) for name in DEGREES}
+    if degrees["expert"] > 1:
+        raise ValueError("mapping.expert: the models here have no experts to spread; write 1 or auto")
+    places = {name: _place(given.get(name)) for name in ("weights", "cache")}
+    return Wanted(objective=objective, **degrees, **places)
+
+
+def _degree(name: str, given: Any) -> int:
+    if given in (None, "auto"):
+        return 0
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or given < 1 or given != int(given):
+        raise ValueError(f"mapping.{name}: {given!r} is no degree; write a whole number from 1, or auto")
+    return int(given)
+
+
+def _place(given: Any) -> str | None:
+    return None if given in (None, "auto") else str(given)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the answers depend on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def commit() -> str:
+    """The commit of the checkout that runs, empty outside of one."""
+    here = Path(__file__).resolve().parent
+    try:
+        words: Sequence[str] = ("git", "-C", str(here), "rev-parse", "--short", "HEAD")
+        return subprocess.run(words, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,103 @@
+"""task=evaluate: one machine under its best or a given mapping."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dse.console import console, digits, table
+from dse.mapping import Wanted, degrees, grid
+from dse.problem import Template, best_of_each, flat, template
+from dse.results import bytes_in_words, display, point
+from dse.schema import nearest
+from dse.session import Session
+from dse.store import write_json
+
+
+def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
+    """All answers about one template as a point; raises ValueError where no mapping can be tried."""
+    candidate = found.candidate
+    refuse_places(found, wanted)
+    fanouts = [int(fanout) for fanout in candidate.hw.fanouts]
+    choices = grid([fanouts], int(candidate.model.layers), found.tiers, wanted)
+    if not len(choices):
+        raise ValueError(_no_mapping(found, wanted))
+    one = jax.tree.map(lambda leaf: np.array([leaf], dtype=float), candidate)
+    columns = flat(jax.device_get(best_of_each(one, jax.tree.map(jnp.asarray, choices), wanted)))
+    if not columns["legal"][0] and (wanted.tensor or wanted.pipeline or wanted.data):
+        raise ValueError(_no_mapping(found, wanted))
+    return point(columns, 0, found.tiers)
+
+
+def refuse_places(found: Template, wanted: Wanted) -> None:
+    """Raise ValueError where a mapping names a tier that the chip does not have."""
+    for name in ("weights", "cache"):
+        place = getattr(wanted, name)
+        if place is not None and place not in found.tiers:
+            raise ValueError(f"mapping.{name}: this chip has no tier {place!r}; {nearest(place, found.tiers)}")
+
+
+def _no_mapping(found: Template, wanted: Wanted) -> str:
+    """Why a given mapping is not legal, and which degrees are."""
+    candidate = found.candidate
+    fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
+    chips = int(np.prod(list(fanouts.values())))
+    asked = " ".join(f"mapping.{n}={v}" for n in ("tensor", "pipeline", "data") if (v := getattr(wanted, n)))
+    levels = " x ".join(f"{n} {name}" for name, n in fanouts.items())
+    layers, heads = int(candidate.model.layers), int(candidate.model.attention.key_value_heads)
+    return (
+        f"{asked}: does not fit {chips} chips ({levels}), {layers} layers and {heads} key-value heads; tensor groups "
+        f"fill levels from the inside: {sorted(degrees(list(fanouts.values())))}, must divide or be divided by the "
+        f"key-value heads, tensor x pipeline x data is at most {chips}, pipeline at most {layers}"
+    )
+
+
+def run(session: Session) -> None:
+    """Evaluate, write metrics.json, print."""
+    found = template(session.overrides)
+    result = answer(found, session.wanted)
+    session.folder.mkdir(parents=True, exist_ok=True)
+    title = " ".join(session.overrides) or "default"
+    write_json(session.folder / "metrics.json", result | {"title": title, "config": session.config})
+    show(result)
+    console.print(f"written to {session.folder / 'metrics.json'}")
+
+
+def show(result: dict[str, Any]) -> None:
+    """The answers as tables, and a sentence where a limit is broken."""
+    shown = display([result])
+    mapping = "  ".join(f"{name} {value}" for name, value in result["mapping"].items())
+    console.print(f"[bold]mapping[/]  {mapping}")
+    for section in ("metrics", "headroom"):
+        rows = [
+            [name, digits(result[section][name] * column["factor"]), column["unit"], column["means"]]
+            for name, column in shown[section].items()
+        ]
+        table(f"{section} (modelled)", [section, "value", "unit", "what it is"], rows)
+    for section, words in (("shares", "time of a token"), ("energy_shares", "energy of a token")):
+        parts = sorted(result[section].items(), key=lambda item: -item[1])
+        console.print(f"{words}: " + ", ".join(f"{name} {share:.1%}" for name, share in parts if share >= 0.0005))
+    for words in shortfalls(result):
+        console.print(f"[bold red]does not fit:[/] {words}")
+
+
+def shortfalls(result: dict[str, Any]) -> list[str]:
+    """A sentence for each headroom below zero."""
+    left, words = result["headroom"], []
+    if not result["legal"]:
+        words.append("no mapping tiles this machine and model")
+    if left["memory"] < 0:
+        words.append(
+            f"{bytes_in_words(-left['memory'])} are missing in the fullest memory tier of each chip, "
+            f"with weights in {result['mapping']['weights']} and cache in {result['mapping']['cache']}"
+        )
+    if left["power"] < 0:
+        words.append(f"full load draws {-left['power']:.3g} W more than the package allows, each chip")
+    if left["heat"] < 0:
+        words.append(f"full load is {-left['heat']:.3g} K too hot")
+    if left["latency"] < 0:
+        words.append(f"the tighter latency target is missed by {-left['latency']:.3g} of itself")
+    return words

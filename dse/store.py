@@ -1,0 +1,71 @@
+"""What a search has evaluated, kept on disk batch by batch, so that a kill loses at most the batch under way."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CODE = "code."
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is either the old one or the whole new one."""
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(text)
+    os.replace(draft, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON with NaN and infinities as null, which every reader accepts."""
+    write_whole(path, json.dumps(_finite(content), indent=1))
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(key): _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple, np.ndarray)):
+        return [_finite(value) for value in content]
+    if isinstance(content, (float, np.floating)):
+        return float(content) if np.isfinite(content) else None
+    return content.item() if isinstance(content, np.generic) else content
+
+
+class Trials:
+    """Designs and their answers in `folder`/trials/*.parquet, one file a batch."""
+
+    def __init__(self, folder: Path, keys: Sequence[str]) -> None:
+        self.folder, self.keys = folder / "trials", list(keys)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def parts(self) -> list[Path]:
+        return sorted(self.folder.glob("*.parquet"))
+
+    def append(self, designs: np.ndarray, columns: Mapping[str, np.ndarray], first: int = 0, last: int = 0) -> None:
+        """Add a batch; `first` and `last` number its designs where they are enumerated."""
+        import pandas as pd
+
+        coded = {f"{CODE}{key}": designs[:, i] for i, key in enumerate(self.keys)}
+        frame = pd.DataFrame(coded | dict(columns))
+        path = self.folder / f"{len(self.parts()):06d}-{first}-{last}.parquet"
+        frame.to_parquet(path.with_suffix(".tmp"))
+        os.replace(path.with_suffix(".tmp"), path)
+
+    def covered(self) -> int:
+        """How many designs an enumeration has been through."""
+        return max((int(path.stem.split("-")[2]) for path in self.parts()), default=0)
+
+    def load(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """All designs and their answers, in the order they were evaluated."""
+        import pandas as pd
+
+        frames = [pd.read_parquet(path) for path in self.parts()]
+        if not frames:
+            return np.zeros((0, len(self.keys))), {}
+        frame = pd.concat(frames, ignore_index=True)
+        designs = frame[[f"{CODE}{key}" for key in self.keys]].to_numpy(dtype=float).reshape(len(frame), -1)
+        return designs, {str(c): frame[c].to_numpy() for c in frame.columns if not str(c).startswith(CODE)}

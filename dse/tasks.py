@@ -1,0 +1,52 @@
+"""What `task=…` can be: each a function of the composed configuration."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from dse.session import Session
+
+
+def evaluate(config: Any) -> None:
+    """One machine, one model, one traffic, under the best mapping: metrics.json and a table."""
+    from dse import single
+    from dse.record import record
+
+    session = Session.of(config)
+    single.run(session)
+    record(session.folder, session.config["tracking"])
+
+
+def explore(config: Any) -> None:
+    """Search the space; write trials, front, study and report; log to MLflow."""
+    from dse import study
+    from dse.goals import Goals
+    from dse.problem import Problem
+    from dse.record import record
+    from dse.store import Trials
+
+    session, start = Session.of(config), time.perf_counter()
+    search = study.make_search(session.config["search"])
+    goals = Goals.read(session.config["objectives"])
+    study.refuse_changes(session)
+    problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
+    study.begin(session)
+    trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
+    seconds = search.run(problem, goals, trials, int(session.config["seed"]))
+    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
+    record(session.folder, session.config["tracking"])
+
+
+def log(config: Any) -> None:
+    """Log a finished run's folder to MLflow again."""
+    from dse.record import record
+
+    session = Session.of(config)
+    folder = session.config["run"]
+    if not folder:
+        raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
+    record(Path(folder), session.config["tracking"], required=True)

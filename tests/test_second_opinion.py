@@ -1,0 +1,267 @@
+"""The analytic model against an independent simulation, on random machines under random mappings.
+
+Whole steps first; then engines and exchanges by themselves, where a step's other parts cannot hide a difference.
+
+`event_simulation` knows only the configuration. The third column of the table, for the reader, is the same simulation
+without the analytic model's conventions (`event_simulation.Conventions`).
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import pytest
+from event_simulation import ENGINES, FREE_RUNNING, Conventions, Operator, all_reduce, hops_of, scatter_all, spans_of
+from event_simulation import time_per_output_token as simulate
+
+from dse.compose import SECTIONS, compose, plain
+from dse.evaluate import Candidate, evaluate
+from dse.metrics import Mapping
+from dse.schema import build
+
+jax.config.update("jax_enable_x64", True)
+
+CASES = 48
+TOLERANCE = 0.01
+MACHINES = (
+    "corsair_card",
+    "corsair_server",
+    "squadrack_ethernet",
+    "squadrack_fabrex",
+    "raptor_card",
+    "raptor_server",
+    "dgx_h100",
+    "dgx_h100_rack",
+)
+MODELS = ("llama3_8b", "llama3_70b", "llama2_70b")
+INTEGERS = ("mxint8", "mxint4", "mxint4_weights")
+FLOATS = ("bf16", "fp8", "mxint8")
+MOST_DEVICES = 1024
+
+
+@dataclass(frozen=True)
+class Case:
+    """One machine, model and format, with their numbers shaken, and a mapping onto it."""
+
+    name: str
+    cfg: dict[str, Any]
+    mapping: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Both answers in seconds, and what the machine would do without the model's conventions."""
+
+    case: Case
+    analytic: float
+    simulated: float
+    free: float
+    legal: bool
+
+    @property
+    def miss(self) -> float:
+        return self.simulated / self.analytic - 1
+
+    def __str__(self) -> str:
+        m = self.case.mapping
+        places = f"t{m['tensor']:<4} p{m['pipeline']:<3} batch {m['batch']:<4} {m['weights']:>5} {m['cache']:>5}"
+        times = f"{self.analytic * 1e3:11.5f} {self.simulated * 1e3:11.5f} ms {self.miss:+8.3%}"
+        return f"{self.case.name:<46} {places} {times} {self.free / self.analytic - 1:+8.1%}"
+
+
+@functools.cache
+def section(name: str, choice: str) -> Any:
+    """One section of the plain configuration; never changed, only copied."""
+    chosen = {"hw": "corsair_card", "model": "llama3_8b", "format": "mxint8", "serving": "interactive", name: choice}
+    return plain(compose([f"{group}={option}" for group, option in chosen.items()])[name])
+
+
+def composed(hw: str, model: str, number_format: str) -> dict[str, Any]:
+    """The plain configuration; `dgx_h100_rack` is GPU nodes under one more level."""
+    names = {"hw": hw.removesuffix("_rack"), "model": model, "format": number_format, "serving": "interactive"}
+    cfg = {name: copy.deepcopy(section(name, choice)) for name, choice in names.items()}
+    if names["hw"] != hw:
+        cfg["hw"]["levels"]["rack"] = copy.deepcopy(section("hw", "squadrack_ethernet")["levels"]["rack"])
+    return cfg
+
+
+def scale(node: dict[str, Any], rng: random.Random, low: float, high: float, *names: str) -> None:
+    """Multiply quantities, with or without a unit, by random factors."""
+    for name in names:
+        if name in node:
+            number, _, unit = str(node[name]).partition(" ")
+            value = float(f"{float(number) * math.exp(rng.uniform(math.log(low), math.log(high))):.6g}")
+            node[name] = f"{value} {unit}" if unit else value
+
+
+def shake_engine(engine: dict[str, Any], rng: random.Random) -> None:
+    """Another engine of the same kind."""
+    engine["cores"] = rng.randint(64, 512)
+    scale(engine, rng, 0.5, 2, "frequency", "core_area")
+    scale(engine, rng, 0.5, 16, "fill_width")
+    scale(engine, rng, 0.02, 2, "overhead")
+    if "fill_width" in engine:
+        engine["rows"], engine["columns"] = rng.choice((32, 48, 64, 128, 256)), 16 * rng.randint(2, 16)
+        engine["input_bits_per_clock"] = rng.choice((1, 1, 2, 3, 4, 8))
+    for tile in engine.get("tiles", {}).values():
+        tile["rows"], tile["columns"] = 16 * rng.randint(1, 8), 16 * rng.randint(2, 16)
+        scale(tile, rng, 0.6, 1.3, "sustained_fraction")
+
+
+def shake_tiers(chip: dict[str, Any], rng: random.Random) -> None:
+    """Other memories of the same kinds, up to where they no longer matter; a stack sometimes has SRAM beside it."""
+    if "stack" in chip["memory"] and rng.random() < 0.5:
+        chip["memory"]["sram"] = copy.deepcopy(section("hw", "corsair_card")["chip"]["memory"]["sram"])
+    for tier in chip["memory"].values():
+        scale(tier, rng, 0.3, 3, "latency", "capacity", "interface_area", "via_area")
+        scale(tier, rng, 0.3, 30, "bandwidth", "width", "pad_rate")
+        scale(tier, rng, 0.7, 1.4, "pitch", "refresh_share", "signal_share")
+        scale(tier, rng, 0.6, 1, "sustained_fraction", "overlap")
+
+
+def shake_levels(levels: dict[str, Any], rng: random.Random) -> None:
+    """Other fan-outs and links."""
+    while True:
+        for level in levels.values():
+            level["fanout"] = rng.choice((1, 2, 2, 3, 4, 4, 5, 8, 8))
+        if 2 <= math.prod(level["fanout"] for level in levels.values()) <= MOST_DEVICES:
+            break
+    for level in levels.values():
+        link = level["link"]
+        scale(link, rng, 0.05, 5, "bandwidth", "latency")
+        scale(link, rng, 0.8, 1.1, "sustained_fraction")
+        link["oversubscription"] = rng.choice((1, 1, 1, 1.5, 4))
+        link["switch_reduces"] = rng.choice((0, 0, 1))
+
+
+def shake(cfg: dict[str, Any], rng: random.Random) -> None:
+    """Another machine, model and traffic of the same structure."""
+    chip, runtime, serving = cfg["hw"]["chip"], cfg["hw"]["runtime"], cfg["serving"]
+    shake_engine(chip["engine"], rng)
+    shake_tiers(chip, rng)
+    shake_levels(cfg["hw"]["levels"], rng)
+    scale(chip["vector"], rng, 0.01, 2, "rate")
+    scale(chip, rng, 0.5, 2, "fixed_area")
+    runtime["layer_time"] = rng.choice(("0 s", f"{rng.uniform(0, 10):.3f} us"))
+    runtime["step_time"] = rng.choice(("0 s", f"{rng.uniform(0, 300):.3f} us"))
+    runtime["hidden_exchange"] = rng.choice((0, 0, 0.25, 0.5))
+    cfg["model"]["layers"] += rng.randint(-8, 8)
+    serving["prompt"], serving["output"], serving["prefill_share"] = rng.randint(100, 3000), rng.randint(16, 1000), 0
+
+
+def groups(levels: dict[str, Any]) -> set[int]:
+    """Sizes of groups that fill the levels from the inside and divide the last one they enter."""
+    sizes, inside = {1}, 1
+    for level in levels.values():
+        fanout = level["fanout"]
+        sizes |= {inside * parts for parts in range(1, fanout + 1) if fanout % parts == 0}
+        inside *= fanout
+    return sizes
+
+
+def draw_mapping(cfg: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    """Degrees that tile the machine and the heads; any tiers, full or not."""
+    levels, tiers = cfg["hw"]["levels"], list(cfg["hw"]["chip"]["memory"])
+    sizes, kv = sorted(groups(levels)), cfg["model"]["attention"]["key_value_heads"]
+    tensor = max(rng.choices([size for size in sizes if size % kv == 0 or kv % size == 0], k=2))
+    chains = [size // tensor for size in sizes if size % tensor == 0 and size // tensor <= 24]
+    pipeline = rng.choice(chains) if rng.random() < 0.7 else 1
+    devices = math.prod(level["fanout"] for level in levels.values())
+    return {
+        "tensor": tensor,
+        "pipeline": pipeline,
+        "data": rng.randint(1, devices // (tensor * pipeline)),
+        "batch": round(math.exp(max(0, rng.uniform(-1, math.log(128))))),
+        "weights": rng.choice(tiers[:1] * 2 + tiers[1:]),
+        "cache": rng.choice(tiers[:1] * 2 + tiers[1:]),
+    }
+
+
+def draw(index: int) -> Case:
+    """The case of this number, always the same."""
+    rng = random.Random(1000 + index)
+    hw, model = MACHINES[index % len(MACHINES)], rng.choice(MODELS)
+    number_format = rng.choice(FLOATS if hw.startswith("dgx") else INTEGERS)
+    cfg = composed(hw, model, number_format)
+    shake(cfg, rng)
+    return Case(f"{index:2} {hw} {model} {number_format}", cfg, draw_mapping(cfg, rng))
+
+
+def candidate_of(case: Case) -> Candidate:
+    """The analytic model's objects."""
+    return Candidate(*(build(case.cfg[name], name) for name in SECTIONS))
+
+
+def compare(case: Case) -> Row:
+    """Ask both."""
+    cfg, m, tiers = case.cfg, case.mapping, list(case.cfg["hw"]["chip"]["memory"])
+    degrees = {"tensor": m["tensor"], "pipeline": m["pipeline"], "expert": 1, "data": m["data"]}
+    load = {"batch": m["batch"], "users": m["batch"] * m["data"]}
+    places = {"weights": tiers.index(m["weights"]), "cache": tiers.index(m["cache"])}
+    given = {name: float(value) for name, value in (degrees | load | places).items()}
+    answer = evaluate(candidate_of(case), Mapping(**given))
+    return Row(
+        case,
+        analytic=float(answer.metrics.time_per_output_token),
+        simulated=simulate(cfg, m),
+        free=simulate(cfg, m, FREE_RUNNING),
+        legal=bool(answer.legal),
+    )
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return [compare(draw(index)) for index in range(CASES)]
+
+
+def test_simulation_agrees_with_the_analytic_model(rows: list[Row]) -> None:
+    print("", *rows, sep="\n")
+    assert all(row.legal for row in rows)
+    missed = [str(row) for row in rows if not abs(row.miss) <= TOLERANCE]
+    assert not missed, "\n".join(["simulation and analytic model differ:", *missed])
+
+
+def test_draws_cover_what_the_model_distinguishes(rows: list[Row]) -> None:
+    mappings = [row.case.mapping for row in rows]
+    assert {m["weights"] for m in mappings} == {m["cache"] for m in mappings} == {"sram", "lpddr", "stack", "hbm"}
+    assert any(m["weights"] != m["cache"] for m in mappings)
+    assert any(m["tensor"] > 8 for m in mappings)  # context is cut as well
+    assert any(row.case.cfg["model"]["layers"] % row.case.mapping["pipeline"] for row in rows)  # a bubble
+    assert any(m["pipeline"] > m["batch"] for m in mappings)
+    assert any(m["pipeline"] > 1 and m["tensor"] > 1 for m in mappings)
+
+
+@pytest.mark.parametrize("index", range(2 * len(MACHINES)))
+def test_engines_agree_on_single_operators(index: int) -> None:
+    case, rng = draw(index), random.Random(index)
+    cfg, candidate = case.cfg["hw"]["chip"]["engine"], candidate_of(case)
+    for _ in range(8):
+        held, size = rng.choice(("weights", "cache")), 2 ** rng.uniform(5, 12)
+        op = Operator(rng.randint(1, 300), rng.randint(16, round(size)), rng.randint(16, 4096), held, rng.randint(1, 9))
+        simulated = ENGINES[cfg["_target_"]](cfg, op, case.cfg["format"], Conventions())
+        formats = candidate.format
+        shape = (float(op.vectors), float(op.inputs), float(op.outputs), float(op.count))
+        analytic = candidate.hw.chip.engine.time(*shape, getattr(formats, held), formats.activations)
+        assert simulated == pytest.approx(float(max(analytic)), rel=1e-6), op
+
+
+@pytest.mark.parametrize("index", range(2 * len(MACHINES)))
+def test_exchanges_agree_one_by_one(index: int) -> None:
+    case, rng = draw(index), random.Random(index)
+    levels, network = case.cfg["hw"]["levels"], candidate_of(case).hw.network
+    for devices in sorted(groups(levels)):
+        partial, total = (math.exp(rng.uniform(math.log(1e2), math.log(1e8))) for _ in range(2))
+        group, spans = network.group(float(devices)), spans_of(levels, devices)
+        reduced, gathered = float(group.all_reduce(partial, total).time), float(group.all_gather(total).time)
+        assert all_reduce(spans, partial, total) == pytest.approx(reduced, rel=0.005), devices
+        assert scatter_all(spans, total) == pytest.approx(gathered, rel=1e-6), devices
+    tensor, stages, tokens = case.mapping["tensor"], case.mapping["pipeline"], rng.randint(1, 128)
+    number, size = candidate_of(case).format.gathered, tokens * case.cfg["model"]["hidden"]
+    sent = float(network.hops(size * number.bytes, float(stages), float(tensor)).time)
+    assert sum(hops_of(case.cfg, tensor, stages, tokens)) == pytest.approx(sent, rel=1e-6)
