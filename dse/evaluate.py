@@ -34,7 +34,8 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     serving, system = candidate.serving, candidate.hw
     steps = mapping.batch / micro_batch(mapping)
     fills = serving.prefill_share * mapping.batch / serving.output
-    round_times = total(decode.times, prefill.times, fills / mapping.pipeline)
+    step_times = decode.times._replace(bubble=waiting(mapping, decode))
+    round_times = total(step_times, prefill.times, fills / mapping.pipeline)
     round_energy = total(total(Energies(), decode.energies, steps), prefill.energies, fills)
     per_token = round_times.total
     rate = mapping.users / per_token
@@ -97,25 +98,33 @@ def passes(candidate: Candidate, mapping: Mapping) -> tuple[Pass, Pass]:
 
 
 def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, groups: Groups) -> Pass:
-    """Every layer, the head and the hops between stages once; times of the path, energies of all stages.
-
-    With the batch spread over the stages, all stages work at once, so a token takes every layer once, at the pace of
-    the fullest stage: the layers that it has beyond an even share are the bubble of the others.
-    """
+    """Every layer, the head and the hops between stages once; times of the path, energies of all stages."""
     system, model, formats = candidate.hw, candidate.model, candidate.format
     place, tensor = Placement(mapping.weights, mapping.cache), mapping.tensor
     layer = run(system, model.layer(*stream[:3], tensor), formats, place, groups)
+    layer = layer._replace(times=layer.times._replace(overhead=layer.times.overhead + system.runtime.layer_time))
     head = run(system, model.head(stream.sampled, tensor), formats, place, groups)
     times, energies = total(head.times, layer.times, model.layers), total(head.energies, layer.energies, model.layers)
-    stages = jnp.ceil(model.layers / mapping.pipeline) * mapping.pipeline
     hops = system.network.hops(stream.tokens * model.hidden * formats.gathered.bytes, mapping.pipeline, tensor)
-    software = model.layers * system.runtime.layer_time + system.runtime.step_time
-    times = times._replace(
-        exchange=times.exchange + hops.time,
-        overhead=times.overhead + software,
-        bubble=(stages - model.layers) * layer.times.total,
-    )
-    return Pass(times, energies._replace(exchange=energies.exchange + hops.energy))
+    times = times._replace(exchange=times.exchange + hops.time, overhead=times.overhead + system.runtime.step_time)
+    energies = energies._replace(exchange=energies.exchange + hops.energy)
+    return Pass(times, energies, pace(model.layers, mapping.pipeline, layer.times.total, head.times.total))
+
+
+def pace(layers: Any, stages: Any, layer: Any, head: Any) -> Any:
+    """Seconds that the fullest stage takes for one micro-batch, with layers spread as well as whole layers can be.
+
+    The stage with the head gives up as many layers as the head is long: ceil((layers + ceil(head / layer)) / stages)
+    layers are on the fullest stage, unless the head alone is longer. One stage has everything.
+    """
+    slots = jnp.ceil((layers + jnp.ceil(head / layer)) / stages)
+    return jnp.where(stages > 1, jnp.maximum(slots * layer, head), layers * layer + head)
+
+
+def waiting(mapping: Mapping, step: Pass) -> Any:
+    """Seconds a micro-batch queues in a step: all in flight must pass the fullest stage before it is back."""
+    in_flight = mapping.batch / micro_batch(mapping)
+    return jnp.where(mapping.pipeline > 1, jnp.maximum(0.0, in_flight * step.pace - step.times.total), 0.0)
 
 
 def is_legal(candidate: Candidate, mapping: Mapping) -> Any:

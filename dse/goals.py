@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import moocore
 import numpy as np
@@ -39,8 +39,8 @@ class Goals:
         return cls(objectives, tuple(str(name) for name in given["constraints"]))
 
     @property
-    def directions(self) -> list[str]:
-        return list(self.objectives.values())
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
+        return ["maximize" if sense == "maximize" else "minimize" for sense in self.objectives.values()]
 
     def values(self, columns: Columns) -> np.ndarray:
         """Objectives of designs, [designs, objectives], as they are."""
@@ -58,7 +58,8 @@ class Goals:
 
     def feasible(self, columns: Columns) -> np.ndarray:
         """True where a mapping exists, every constraint holds and every objective is a number."""
-        return (self.shortfalls(columns) <= 0).all(axis=1) & np.isfinite(self.values(columns)).all(axis=1)
+        kept = (self.shortfalls(columns) <= 0).all(axis=1)
+        return np.asarray(kept & np.isfinite(self.values(columns)).all(axis=1))
 
     def front(self, columns: Columns) -> np.ndarray:
         """Indices of the feasible designs that no other feasible one beats, equal ones kept, best first objective

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.evaluate import Candidate, evaluate
-from dse.metrics import Answer, Mapping
+from dse.metrics import Answer, Mapping, more_is_better
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,7 @@ def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
     First the smallest violation, then the objective; of equals the first in the grid.
     """
     answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
-    missed, value = violation(answers), getattr(answers.metrics, wanted.objective)
+    sign = -1.0 if more_is_better(wanted.objective) else 1.0
+    missed, value = violation(answers), sign * getattr(answers.metrics, wanted.objective)
     chosen = jnp.argmin(jnp.where(missed <= jnp.min(missed), value, jnp.inf))
     return jax.tree.map(lambda column: column[chosen], answers)

@@ -9,12 +9,12 @@ import equinox as eqx
 from jaxtyping import Array
 
 
-def metric(unit: str, means: str, typical: float = 1.0) -> Any:
+def metric(unit: str, means: str, typical: float = 1.0, more_is_better: bool = False) -> Any:
     """A field of an answer; whatever prints, logs or plots it reads the unit and the meaning here.
 
     typical : a size that makes shortfalls of different units comparable.
     """
-    return eqx.field(metadata={"unit": unit, "means": means, "typical": typical})
+    return eqx.field(metadata={"unit": unit, "means": means, "typical": typical, "more_is_better": more_is_better})
 
 
 class Metrics(eqx.Module):
@@ -22,8 +22,8 @@ class Metrics(eqx.Module):
 
     time_to_first_token: Array = metric("s", "time to fill one prompt and give its first token, without queueing")
     time_per_output_token: Array = metric("s", "time between a user's tokens, prefill of others included")
-    tokens_per_second_per_user: Array = metric("token/s", "1 / time_per_output_token")
-    tokens_per_second: Array = metric("token/s", "output tokens of all users")
+    tokens_per_second_per_user: Array = metric("token/s", "1 / time_per_output_token", more_is_better=True)
+    tokens_per_second: Array = metric("token/s", "output tokens of all users", more_is_better=True)
     energy_per_token: Array = metric("J/token", "joules of the whole system for one output token")
     power: Array = metric("W", "average of the whole system while serving")
     silicon_area: Array = metric("m^2", "all compute dies")
@@ -72,14 +72,14 @@ class Mapping(eqx.Module):
     of all; weights, cache : indices of the memory tiers that hold them.
     """
 
-    tensor: Array
-    pipeline: Array
-    expert: Array
-    data: Array
-    batch: Array
-    users: Array
-    weights: Array
-    cache: Array
+    tensor: Any
+    pipeline: Any
+    expert: Any
+    data: Any
+    batch: Any
+    users: Any
+    weights: Any
+    cache: Any
 
 
 class Answer(eqx.Module):
@@ -99,6 +99,11 @@ SECTIONS = {"metrics": Metrics, "headroom": Headroom, "shares": Shares, "energy_
 def units(section: type) -> dict[str, str]:
     """Name -> unit of the answers of one section."""
     return {field.name: field.metadata["unit"] for field in dataclasses.fields(section)}
+
+
+def more_is_better(name: str) -> bool:
+    """True where a larger value of this metric is the better one."""
+    return next(f.metadata["more_is_better"] for f in dataclasses.fields(Metrics) if f.name == name)
 
 
 def meanings(section: type) -> dict[str, str]:

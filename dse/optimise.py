@@ -45,7 +45,7 @@ class Asking:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.search, self.problem, self.goals, self.trials = search, problem, goals, trials
-        self.study = optuna.create_study(directions=goals.directions, sampler=make_sampler(search.sampler, seed))
+        self.study = optuna.create_study(directions=[*goals.directions], sampler=make_sampler(search.sampler, seed))
         self.random = np.random.default_rng(seed)
         self.known: dict[bytes, Mapping[str, float]] = {}
         self.told: set[bytes] = set()

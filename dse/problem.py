@@ -76,10 +76,28 @@ def _rule_under(key: str, first: Template, override: str) -> Any:
     return rule_at(plain(compose([*first.overrides, override])), key.split("."))
 
 
+@functools.partial(jax.jit, static_argnames=("wanted", "varied"))
+def best_of_each(candidates: Candidate, choices: Grid, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
+    """The answers about stacked candidates, each under its best mapping. The one place that batches.
+
+    varied : which leaves are arrays [candidates]; the others are shared by all, and so is what depends on them alone.
+    """
+    axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
+    return jax.vmap(lambda candidate: best(candidate, choices, wanted), in_axes=(axes,))(candidates)
+
+
 @functools.partial(jax.jit, static_argnames="wanted")
-def best_of_each(candidates: Candidate, choices: Grid, wanted: Wanted) -> Answer:
-    """The answers about stacked candidates, each under its best mapping. The one place that batches."""
-    return jax.vmap(lambda candidate: best(candidate, choices, wanted))(candidates)
+def best_of_one(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
+    """The answer about one candidate under its best mapping."""
+    return best(candidate, choices, wanted)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the structures of one pytree structure share: the grid of mappings, and which leaves vary among designs."""
+
+    grid: Grid
+    varied: tuple[bool, ...]
 
 
 class Problem:
@@ -92,8 +110,8 @@ class Problem:
         start = template([*overrides, *(f"{choice.key}={choice.options[0]}" for choice in chosen)])
         self.space = read_parameters(space, start)
         self._templates: dict[tuple[int, ...], Template] = {(0,) * len(self.space.files): start}
-        self._grids: dict[Any, Grid] = {}
-        self._machines: list[tuple[int, ...]] | None = None
+        self._kinds: dict[Any, Kind] = {}
+        self._active: dict[tuple[tuple[str, ...], str], bool] = {}
 
     def template(self, structure: Sequence[int]) -> Template:
         """The template of these file codes, composed when first asked for."""
@@ -111,7 +129,10 @@ class Problem:
 
     def active(self, found: Template, key: str) -> bool:
         """True where the key leads to a quantity of this structure."""
-        return rule_at(found.config, key.split(".")) is not None
+        pair = (found.overrides, key)
+        if pair not in self._active:
+            self._active[pair] = rule_at(found.config, key.split(".")) is not None
+        return self._active[pair]
 
     def canonical(self, designs: np.ndarray) -> np.ndarray:
         """Designs with the codes of parameters that their structure lacks set to the first choice."""
@@ -134,10 +155,12 @@ class Problem:
 
     def _answers(self, designs: np.ndarray, kind: Any) -> Answer:
         padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])
-        return jax.device_get(best_of_each(self.stacked(padded), self._grid(kind, designs), self.wanted))
+        shared = self.kind(kind)
+        candidates = self.stacked(padded, shared.varied)
+        return jax.device_get(best_of_each(candidates, shared.grid, self.wanted, shared.varied))
 
-    def stacked(self, designs: np.ndarray) -> Candidate:
-        """One candidate whose leaves are arrays [designs]."""
+    def stacked(self, designs: np.ndarray, varied: Sequence[bool]) -> Candidate:
+        """One candidate whose varied leaves are arrays [designs]."""
         used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
         found = [self.template(structure) for structure in used]
         batch = jax.tree.map(
@@ -148,7 +171,8 @@ class Problem:
             if not isinstance(parameter, Files) and self.active(found[0], parameter.key):
                 values = [parameter.number(code) for code in designs[:, column]]
                 leaves[leaf_index(found[0].candidate, parameter.key)] = np.array(values, dtype=float)
-        return jax.tree.unflatten(shape, leaves)
+        shared = [leaf if varies else leaf[0] for leaf, varies in zip(leaves, varied, strict=True)]
+        return jax.tree.unflatten(shape, shared)
 
     def _by_structure(self, designs: np.ndarray) -> list[tuple[tuple[int, ...], np.ndarray]]:
         used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
@@ -161,14 +185,24 @@ class Problem:
             kinds.setdefault(jax.tree.structure(self.template(structure).candidate), []).append(rows)
         return [(kind, np.sort(np.concatenate(rows))) for kind, rows in kinds.items()]
 
-    def _grid(self, kind: Any, designs: np.ndarray) -> Grid:
-        if kind not in self._grids:
-            found = self.template(self.space.structures(designs)[0])
-            alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == kind]
+    def kind(self, structure: Any) -> Kind:
+        """What the designs of one pytree structure share."""
+        if structure not in self._kinds:
+            alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == structure]
             machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
             layers = int(max(float(t.candidate.model.layers) for t in alike))
-            self._grids[kind] = jax.tree.map(jnp.asarray, grid(machines, layers, found.tiers, self.wanted))
-        return self._grids[kind]
+            choices = jax.tree.map(jnp.asarray, grid(machines, layers, alike[0].tiers, self.wanted))
+            self._kinds[structure] = Kind(choices, self._varied(alike))
+        return self._kinds[structure]
+
+    def _varied(self, alike: Sequence[Template]) -> tuple[bool, ...]:
+        """Which leaves differ between these templates or are parameters; one at least, since batches need one."""
+        leaves = [np.array(values) for values in zip(*(jax.tree.leaves(t.candidate) for t in alike), strict=True)]
+        varied = [bool((values != values[0]).any()) for values in leaves]
+        for parameter in self.space.numeric:
+            if self.active(alike[0], parameter.key):
+                varied[leaf_index(alike[0].candidate, parameter.key)] = True
+        return tuple(varied) if any(varied) else (True, *varied[1:])
 
     def _fanouts(self, found: Template) -> list[tuple[int, ...]]:
         """All fan-outs that designs of this structure may have."""

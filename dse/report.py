@@ -44,7 +44,7 @@ def write_report(path: Path, study: dict[str, Any]) -> None:
         "style": _asset("page.css"),
         "plotly": get_plotlyjs(),
         "data": embedded(view),
-        "script": _asset("charts.js") + _asset("page.js"),
+        "script": "".join(map(_asset, ("charts.js", "tables.js", "page.js"))),
     }
     page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
     Path(path).write_text(page, encoding="utf-8")
@@ -204,8 +204,9 @@ def _fits(point: dict) -> Html:
 
 
 def _left(value: float | None) -> Html:
-    short = value is not None and value < 0
-    return element("td", f"short by {number(-value)}", class_="number short") if short else cell(value)
+    if value is None or value >= 0:
+        return cell(value)
+    return element("td", f"short by {number(-value)}", class_="number short")
 
 
 def _cause(name: str, means: str = "") -> Html:

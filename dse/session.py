@@ -42,6 +42,12 @@ class Session:
         return cls(plain(config), given, folder, own, str(runtime.choices.get("experiment") or ""))
 
     @property
+    def tracking(self) -> dict[str, Any]:
+        """Where to log, in an MLflow experiment named as ours unless another name is given."""
+        given = self.config["tracking"]
+        return given | {"experiment": given["experiment"] or self.experiment or "dse"}
+
+    @property
     def wanted(self) -> Wanted:
         return read_wanted(self.config["mapping"])
 
@@ -55,7 +61,7 @@ def read_wanted(given: dict[str, Any]) -> Wanted:
     if degrees["expert"] > 1:
         raise ValueError("mapping.expert: the models here have no experts to spread; write 1 or auto")
     places = {name: _place(given.get(name)) for name in ("weights", "cache")}
-    return Wanted(objective=objective, **degrees, **places)
+    return Wanted(objective, **degrees, weights=places["weights"], cache=places["cache"])
 
 
 def _degree(name: str, given: Any) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dse.console import console, digits, table
 from dse.mapping import Wanted, degrees, grid
-from dse.problem import Template, best_of_each, flat, template
+from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.schema import nearest
 from dse.session import Session
@@ -25,8 +25,9 @@ def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     choices = grid([fanouts], int(candidate.model.layers), found.tiers, wanted)
     if not len(choices):
         raise ValueError(_no_mapping(found, wanted))
-    one = jax.tree.map(lambda leaf: np.array([leaf], dtype=float), candidate)
-    columns = flat(jax.device_get(best_of_each(one, jax.tree.map(jnp.asarray, choices), wanted)))
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
+    found_best = jax.device_get(best_of_one(one, jax.tree.map(jnp.asarray, choices), wanted))
+    columns = {name: np.atleast_1d(value) for name, value in flat(found_best).items()}
     if not columns["legal"][0] and (wanted.tensor or wanted.pipeline or wanted.data):
         raise ValueError(_no_mapping(found, wanted))
     return point(columns, 0, found.tiers)

@@ -43,10 +43,14 @@ class Energies(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """Time on one device and energy of all devices of the tensor group, of some work done once."""
+    """Time on one device and energy of all devices of the tensor group, of some work done once.
+
+    pace : seconds of the fullest pipeline stage in it.
+    """
 
     times: Times
     energies: Energies
+    pace: Any = 0.0
 
 
 def total(one: Any, other: Any, weight: Any = 1.0) -> Any:

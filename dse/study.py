@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import json
 from collections.abc import Mapping
@@ -13,20 +12,21 @@ import numpy as np
 
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild, shell
 from dse.compose import Origin
-from dse.console import console, digits, table
+from dse.console import console
+from dse.findings import finding
 from dse.goals import Goals
 from dse.metrics import Metrics, meanings
 from dse.problem import Problem, template
 from dse.provenance import assumptions
-from dse.results import display, head, point
+from dse.results import display, point
 from dse.schema import target
 from dse.session import Session, commit, versions
 from dse.space import Files
 from dse.store import Trials, write_json
+from dse.tables import show, write_front
 from hw.units import readable
 
 MOST_OTHERS = 3000  # points drawn faintly in the report
-MOST_ROWS = 30  # rows of the front that the terminal shows
 COMPARED = ("hw", "model", "format", "serving", "mapping", "space", "objectives", "search", "seed")
 
 
@@ -116,7 +116,7 @@ def describe(
         design_point(session, problem, goals, designs, columns, int(row), f"{'F' if len(front) else 'N'}{i + 1}")
         for i, row in enumerate(rows)
     ]
-    bases, machines = baselines(session)
+    bases, machines = baselines(session, goals)
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
     return {
@@ -143,7 +143,7 @@ def describe(
         "baselines": bases,
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": finding(goals, columns, points, len(front)),
+        "finding": finding(goals, points, len(front)),
         "config": config,
     }
 
@@ -196,7 +196,7 @@ def described_objectives(goals: Goals, shown: Mapping[str, Any]) -> list[dict[st
     ]
 
 
-def baselines(session: Session) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The named machines with the same model and traffic, and their templates; those that fail are said and left."""
     from dse.single import answer
 
@@ -211,7 +211,7 @@ def baselines(session: Session) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             console.print(f"baseline {name} is left out: {error}")
             continue
         command = rebuild(words, session.folders, [])
-        feasible = result["legal"] and all(left >= 0 for left in result["headroom"].values())
+        feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)
         points.append(result | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
         machines[name] = found
     return points, machines
@@ -244,90 +244,3 @@ def assumed(session: Session, problem: Problem, designs: Any, rows: Any, machine
                 seen.add(key)
                 listed.append(row)
     return listed
-
-
-def finding(goals: Goals, columns: Mapping[str, np.ndarray], points: list[dict[str, Any]], front: int) -> list[str]:
-    """Sentences that say what the search found."""
-    if not front:
-        least = points[0]["violations"] if points else "nothing was evaluated"
-        return [f"No design keeps every constraint; the nearest misses by: {least}."]
-    said = []
-    for name, sense in goals.objectives.items():
-        pick = max if sense == "maximize" else min
-        found = pick(points, key=lambda p: p["metrics"][name])
-        chosen = ", ".join(str(v) for v in found["parameters"].values() if isinstance(v, str))
-        causes = sorted(found["shares"].items(), key=lambda item: -item[1])[:2]
-        limits = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
-        words = f"{found['name']} ({chosen})" if chosen else found["name"]
-        verb = "most" if sense == "maximize" else "least"
-        said.append(f"The {verb} {name.replace('_', ' ')}: {words}; its time per output token is {limits}.")
-    return said + shares_of_choices(points)
-
-
-def shares_of_choices(points: list[dict[str, Any]]) -> list[str]:
-    """How often each file choice is on the front."""
-    said = []
-    for key, value in points[0]["parameters"].items():
-        if isinstance(value, str):
-            chosen = [p["parameters"][key] for p in points]
-            counts = ", ".join(f"{option} {chosen.count(option)}" for option in sorted(set(chosen)))
-            said.append(f"Of {len(points)} points on the front, by {key}: {counts}.")
-    return said
-
-
-def front_columns(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Heads of front.csv with what reads their cells from a point."""
-    columns: list[tuple[str, Any]] = [("name", lambda p: p["name"])]
-    for key, shown in study["columns"]["parameters"].items():
-        columns.append((head(key, shown["unit"]), lambda p, key=key: p["parameters"][key]))
-    for section in ("metrics", "headroom", "shares", "energy_shares"):
-        for name, shown in study["columns"][section].items():
-            label = name if section == "metrics" else f"{section}.{name}"
-            factor = shown["factor"]
-            cell = lambda p, s=section, n=name, f=factor: p[s][n] * f  # noqa: E731
-            columns.append((head(label, shown["unit"]), cell))
-    names = ("tensor", "pipeline", "expert", "data", "batch", "users", "weights", "cache")
-    columns += [(f"mapping.{name}", lambda p, n=name: p["mapping"][n]) for name in names]
-    return [*columns, ("command", lambda p: p["command"])]
-
-
-def write_front(path: Path, study: Mapping[str, Any]) -> None:
-    """front.csv: units in the heads, the command line that rebuilds each point last."""
-    columns = front_columns(study)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([name for name, _ in columns])
-        writer.writerows([cell(p) for _, cell in columns] for p in study["front"])
-
-
-def show(study: Mapping[str, Any], folder: Path) -> None:
-    """The front as a table, the baselines under it, and where everything is."""
-    points = study["front"] or study["nearest"]
-    goals = {o["name"]: study["columns"]["metrics"][o["name"]] for o in study["objectives"]}
-    keys = study["columns"]["parameters"]
-    heads = ["", *(head(k.split(".")[-2] + "." + k.split(".")[-1] if "." in k else k, keys[k]["unit"]) for k in keys)]
-    heads += [head(name, shown["unit"]) for name, shown in goals.items()]
-    rows = [_row(p, keys, goals) for p in unlike(points, goals)[:MOST_ROWS]]
-    rows += [_row(p | {"parameters": dict.fromkeys(keys)}, keys, goals) for p in study["baselines"]]
-    counts = study["counts"]
-    title = f"{counts['front']} points on the front of {counts['evaluated']} designs, {counts['feasible']} feasible"
-    if not study["front"]:
-        title = f"none of {counts['evaluated']} designs keeps every constraint; the nearest, modelled"
-    table(f"{title} (modelled; baselines last)", heads, rows)
-    for words in study["finding"]:
-        console.print(words)
-    console.print(f"report      {folder / 'report.html'}")
-
-
-def unlike(points: list[dict[str, Any]], goals: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Points without those that equal an earlier one in every objective."""
-    first: dict[tuple[float, ...], dict[str, Any]] = {}
-    for p in points:
-        first.setdefault(tuple(p["metrics"][name] for name in goals), p)
-    return list(first.values())
-
-
-def _row(p: Mapping[str, Any], keys: Mapping[str, Any], goals: Mapping[str, Any]) -> list[str]:
-    values = [p["parameters"].get(key) for key in keys]
-    chosen = ["" if v is None else v if isinstance(v, str) else f"{v:g}" for v in values]
-    return [p["name"], *chosen, *(digits(p["metrics"][name] * shown["factor"]) for name, shown in goals.items())]

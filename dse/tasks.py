@@ -16,7 +16,7 @@ def evaluate(config: Any) -> None:
 
     session = Session.of(config)
     single.run(session)
-    record(session.folder, session.config["tracking"])
+    record(session.folder, session.tracking)
 
 
 def explore(config: Any) -> None:
@@ -36,7 +36,7 @@ def explore(config: Any) -> None:
     trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
     seconds = search.run(problem, goals, trials, int(session.config["seed"]))
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
-    record(session.folder, session.config["tracking"])
+    record(session.folder, session.tracking)
 
 
 def log(config: Any) -> None:
@@ -49,4 +49,4 @@ def log(config: Any) -> None:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
-    record(Path(folder), session.config["tracking"], required=True)
+    record(Path(folder), session.tracking, required=True)

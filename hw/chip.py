@@ -91,7 +91,7 @@ class Chip(eqx.Module):
         An operator holds weights or the cache still; the engine's fill is that operand's last millimetre.
         """
         held, fed = work.held(formats), formats.activations
-        engine = self.engine.time(work.vectors, work.inputs, work.outputs, work.count, held, fed)
+        engine = self.engine.time(work.vectors, work.inputs, work.outputs, work.products, held, fed)
         fetched = self.fetch_time(work.held_elements * held.bytes, work.held(place), die)
         written = self.fetch_time(work.cache_written * formats.cache.bytes, place.cache, die)
         moved = work.causes(jnp.maximum(fetched, engine.fill), written)

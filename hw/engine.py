@@ -23,9 +23,10 @@ class EngineTime(NamedTuple):
 class Engine(eqx.Module):
     """`cores` equal cores at `frequency`.
 
-    An engine tells the time and energy of `count` products (m, k) x (k, n), the k x n operand in format `held` (weights,
-    or keys and values), the m x k operand in format `fed`. Time is for operands that are on the chip; fetching them is
-    the memory's. idle_share of the full dynamic power flows whether the cores work or wait (clock tree, control).
+    An engine tells the time and energy of `count` products (m, k) x (k, n), the k x n operand in format `held`
+    (weights, or keys and values), the m x k operand in format `fed`. Time is for operands that are on the chip;
+    fetching them is the memory's. idle_share of the full dynamic power flows whether the cores work or wait (clock
+    tree, control).
     overhead is the time to start one operator.
     """
 
@@ -81,7 +82,10 @@ class WeightStationaryArray(Engine):
         cycles = ceil(tiles * copies / cores) * max(fill, ceil(m / copies) * serial) + fill
         serial = bits of an input / input_bits_per_clock;   fill = bytes of a tile / fill_width
 
-    Left out: the drain of the adder tree (a few cycles); partial tiles fill as slowly as whole ones.
+    The last `+ fill` stands for the first fill, which nothing hides, and for the drain: a core left alone would end
+    with its last stream, so this is up to a few per cent slow where fill exceeds stream. Left out: that a tile's fill
+    waits for its bytes (the memory's time runs beside it), about as much in the other direction. Partial tiles fill as
+    slowly as whole ones.
     Source: US patent 12,260,223 (512 multiply-accumulates a clock); weight-stationary tiling is textbook.
     """
 

@@ -15,10 +15,14 @@ from hw.units import count, quantity
 class Level(eqx.Module):
     """`fanout` parts joined by `link`; power and cost are of what holds them together (board, host, rack)."""
 
-    fanout: Array = count()
     link: Link
+    fanout: Array = count()
     power: Array = quantity("W")
     cost: Array = quantity("USD")
+
+    def joined(self) -> Any:
+        """Parts that need the link: none where there is only one."""
+        return jnp.where(self.fanout > 1, self.fanout, 0.0)
 
 
 class Transfer(NamedTuple):

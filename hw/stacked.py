@@ -17,7 +17,8 @@ class StackedDram(Memory):
         bandwidth = area * overlap / pitch^2 * signal_share * pad_rate / 8 * (1 - refresh_share)
         capacity  = area * overlap * layers * layer_density
 
-    refresh_share is the bandwidth that refresh and error correction take. via_area is what the compute die gives to the pads.
+    refresh_share is the bandwidth that refresh and error correction take; via_area is the compute die's share
+    for the pads.
     Left out: banks and rows; refresh that rises with temperature (the limit is held instead).
     Source of the form: CACTI-3DD, DATE 2012.
     """

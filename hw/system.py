@@ -75,12 +75,12 @@ class System(eqx.Module):
 
     def cost(self) -> Any:
         """USD to build: chips, what gathers them, and what joins them."""
-        gathered = sum(n * (level.cost + level.fanout * level.link.part_cost) for level, n in self._parts())
+        gathered = sum(n * (level.cost + level.joined() * level.link.part_cost) for level, n in self._parts())
         return self.chips() * self.chip.cost() + gathered
 
     def idle_power(self, chip: Any) -> Any:
         """Watts that flow whether the system works or waits; `chip` of them in each chip."""
-        gathered = sum(n * (level.power + level.fanout * level.link.part_power) for level, n in self._parts())
+        gathered = sum(n * (level.power + level.joined() * level.link.part_power) for level, n in self._parts())
         return self.chips() * chip + gathered
 
     def silicon_area(self) -> Any:

@@ -39,10 +39,10 @@ class OutputTiles(Engine):
     formats), so the wider operand counts. Left out: split-k, the second-level cache.
     """
 
-    cores: Array = count()
-    frequency: Array = quantity("Hz", above=0)
     rates: OrderedDict[str, Rate] = eqx.field(converter=OrderedDict)
     tiles: OrderedDict[str, Tile] = eqx.field(converter=OrderedDict)
+    cores: Array = count()
+    frequency: Array = quantity("Hz", above=0)
     overhead: Array = quantity("s")
     widest_energy: Array = quantity("J/op")
     core_area: Array = quantity("m^2", above=0)

@@ -17,7 +17,7 @@ class WeightProduct(NamedTuple):
     cache_written: Any = 0.0
     vector_ops: Any = 0.0
 
-    count = 1.0
+    products = 1.0
 
     @property
     def held_elements(self) -> Any:
@@ -39,12 +39,12 @@ class WeightProduct(NamedTuple):
 
 
 class CacheProduct(NamedTuple):
-    """`count` products (vectors, inputs) x (inputs, outputs) with keys or values held still; scalars, on one device."""
+    """So many products (vectors, inputs) x (inputs, outputs) with keys or values held still; scalars, on one device."""
 
     vectors: Any
     inputs: Any
     outputs: Any
-    count: Any
+    products: Any
     vector_ops: Any = 0.0
 
     cache_written = 0.0
@@ -52,7 +52,7 @@ class CacheProduct(NamedTuple):
     @property
     def held_elements(self) -> Any:
         """Elements of the operand that is held still."""
-        return self.count * self.inputs * self.outputs
+        return self.products * self.inputs * self.outputs
 
     @property
     def macs(self) -> Any:
@@ -89,8 +89,8 @@ class Groups(NamedTuple):
 class AllReduce(NamedTuple):
     """Every device of the tensor group holds `elements` partial sums and ends with all the totals.
 
-    Partial sums travel in one format; totals, which are inputs of the next product, in another (sequence parallelism,
-    Korthikanti et al. 2022: norms run on the scattered part).
+    Partial sums travel in one format; totals, which are inputs of the next product, in another, as with
+    sequence parallelism (Korthikanti et al. 2022); the norms are charged to every device all the same.
     """
 
     elements: Any

@@ -23,13 +23,13 @@ class Transformer(eqx.Module):
     untied : 1 where the head has weights of its own, 0 where it shares the embedding's.
     """
 
+    attention: GroupedQueryAttention
+    feedforward: GatedFeedForward
     layers: Array = count()
     hidden: Array = count()
     vocabulary: Array = count()
     untied: Array = count(least=0)
     longest_context: Array = count()
-    attention: GroupedQueryAttention
-    feedforward: GatedFeedForward
 
     def layer_parameters(self) -> Any:
         """Weights of one layer, its two norms included."""

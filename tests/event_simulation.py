@@ -25,17 +25,13 @@ ROUNDS = 12  # tokens of every micro-batch until the pipeline is taken to be ste
 class Conventions:
     """What the analytic model decrees.
 
-    drain : the slot of the loader beside an array's last tile is waited for, though nothing is loaded in it;
-    even_stages : every pipeline stage takes as long as the fullest; head_apart : the head delays a token and keeps no
-    stage busy.
+    drain : the slot of the loader beside an array's last tile is waited for, though nothing is loaded in it.
     """
 
     drain: bool = True
-    even_stages: bool = True
-    head_apart: bool = True
 
 
-FREE_RUNNING = Conventions(drain=False, even_stages=False, head_apart=False)
+FREE_RUNNING = Conventions(drain=False)
 
 
 def amount(value: Any) -> float:
@@ -338,6 +334,18 @@ def hops_of(cfg: dict[str, Any], tensor: int, stages: int, tokens: int) -> list[
     return [Port(crossing(cfg["hw"]["levels"], *pair)).send(size) for pair in places]
 
 
+def deal_layers(layers: int, layer: float, head: float, stages: int) -> list[int]:
+    """Layers of every stage: each goes to where it would be done first; the last stage has the head to do as well."""
+    dealt = [0] * stages
+    ends = [(layer, stage) for stage in range(stages - 1)] + [(head + layer, stages - 1)]
+    heapq.heapify(ends)
+    for _ in range(layers):
+        end, stage = ends[0]
+        dealt[stage] += 1
+        heapq.heapreplace(ends, (end + layer, stage))
+    return dealt
+
+
 def play_pipeline(service: Sequence[float], delay: Sequence[float], in_flight: int) -> float:
     """Steady seconds between two tokens of a micro-batch: stages serve in the order of arrival."""
     events = [(0.0, micro_batch, 0) for micro_batch in range(in_flight)]
@@ -352,26 +360,56 @@ def play_pipeline(service: Sequence[float], delay: Sequence[float], in_flight: i
     return (tokens[0][2 * ROUNDS] - tokens[0][ROUNDS]) / ROUNDS
 
 
+@dataclass(frozen=True)
+class Pipeline:
+    """What every stage is busy with and what delays a micro-batch after it, in seconds; micro-batches in flight."""
+
+    service: Sequence[float]
+    delay: Sequence[float]
+    in_flight: int
+
+    @property
+    def path(self) -> float:
+        """Seconds of one micro-batch through all stages, alone."""
+        return sum(self.service) + sum(self.delay)
+
+
+def micro_batch_of(mapping: dict[str, Any]) -> int:
+    """Sequences that step together: the batch is spread over the stages, at least one each."""
+    return max(1, math.ceil(mapping["batch"] / mapping["pipeline"]))
+
+
+def layer_seconds(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions) -> float:
+    """Seconds of one layer for one micro-batch."""
+    model, runtime, serving = cfg["model"], cfg["hw"]["runtime"], cfg["serving"]
+    shards, tokens = shards_of(model, mapping["tensor"]), micro_batch_of(mapping)
+    operators = layer_operators(model, shards, tokens, serving["prompt"] + serving["output"] / 2)
+    played = sum(play_operator(cfg, mapping, op, rules) for op in operators)
+    exchanged = (1 - runtime["hidden_exchange"]) * layer_exchanges(cfg, shards, tokens)
+    return played + exchanged + amount(runtime["layer_time"])
+
+
+def head_seconds(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions) -> float:
+    """Seconds of the head for one micro-batch; the devices then tell each other their candidates."""
+    shards, tokens = shards_of(cfg["model"], mapping["tensor"]), micro_batch_of(mapping)
+    candidates = tokens * 4 * shards.tensor * element_bytes(cfg["format"]["gathered"])
+    told = scatter_all(spans_of(cfg["hw"]["levels"], shards.tensor), candidates)
+    played = play_operator(cfg, mapping, head_operator(cfg["model"], shards, tokens), rules)
+    return played + (1 - cfg["hw"]["runtime"]["hidden_exchange"]) * told
+
+
+def pipeline_of(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions) -> Pipeline:
+    """The stages of one replica; the host delays a token once and keeps no stage busy."""
+    stages, tokens = mapping["pipeline"], micro_batch_of(mapping)
+    layer, head = layer_seconds(cfg, mapping, rules), head_seconds(cfg, mapping, rules)
+    service = [count * layer for count in deal_layers(cfg["model"]["layers"], layer, head, stages)]
+    service[-1] += head
+    delay = hops_of(cfg, mapping["tensor"], stages, tokens)
+    delay[-1] += amount(cfg["hw"]["runtime"]["step_time"])
+    return Pipeline(service, delay, math.ceil(mapping["batch"] / tokens))
+
+
 def time_per_output_token(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions | None = None) -> float:
     """Seconds between two tokens of a sequence, prefill apart."""
-    rules = rules or Conventions()
-    model, runtime, serving = cfg["model"], cfg["hw"]["runtime"], cfg["serving"]
-    stages, layers = mapping["pipeline"], model["layers"]
-    tokens = max(1, math.ceil(mapping["batch"] / stages))
-    shards = shards_of(model, mapping["tensor"])
-    seen = 1 - runtime["hidden_exchange"]
-
-    operators = layer_operators(model, shards, tokens, serving["prompt"] + serving["output"] / 2)
-    layer = sum(play_operator(cfg, mapping, op, rules) for op in operators)
-    layer += seen * layer_exchanges(cfg, shards, tokens) + amount(runtime["layer_time"])
-
-    candidates = tokens * 4 * shards.tensor * element_bytes(cfg["format"]["gathered"])
-    head = play_operator(cfg, mapping, head_operator(model, shards, tokens), rules)
-    head += seen * scatter_all(spans_of(cfg["hw"]["levels"], shards.tensor), candidates)
-
-    full = math.ceil(layers / stages)
-    spread = [full if rules.even_stages else len(range(stage, layers, stages)) for stage in range(stages)]
-    service, delay = [count * layer for count in spread], hops_of(cfg, shards.tensor, stages, tokens)
-    delay[-1] += amount(runtime["step_time"])
-    (delay if rules.head_apart else service)[-1] += head
-    return play_pipeline(service, delay, min(stages, math.ceil(mapping["batch"])))
+    pipeline = pipeline_of(cfg, mapping, rules or Conventions())
+    return play_pipeline(pipeline.service, pipeline.delay, pipeline.in_flight)

@@ -348,6 +348,6 @@ def test_browser_draws_it(tmp_path: Path, case: str) -> None:
 
 
 def test_browser_draws_an_empty_front(tmp_path: Path, study: dict[str, Any]) -> None:
-    dom = drawn(tmp_path, study | {"front": []})
+    dom = drawn(tmp_path, study | {"front": [], "baselines": [], "others": {}})
     assert 'data-ready="yes"' in dom
     assert "data-error=" not in re.search(r"<body[^>]*>", dom).group()  # type: ignore[union-attr]

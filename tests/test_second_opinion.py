@@ -1,6 +1,7 @@
 """The analytic model against an independent simulation, on random machines under random mappings.
 
-Whole steps first; then engines and exchanges by themselves, where a step's other parts cannot hide a difference.
+Whole steps first; then engines, memories, exchanges and pipelines by themselves, where a step's other parts cannot
+hide a difference.
 
 `event_simulation` knows only the configuration. The third column of the table, for the reader, is the same simulation
 without the analytic model's conventions (`event_simulation.Conventions`).
@@ -17,13 +18,29 @@ from typing import Any
 
 import jax
 import pytest
-from event_simulation import ENGINES, FREE_RUNNING, Conventions, Operator, all_reduce, hops_of, scatter_all, spans_of
+from event_simulation import (
+    ENGINES,
+    FREE_RUNNING,
+    Conventions,
+    Operator,
+    Pipeline,
+    all_reduce,
+    deal_layers,
+    hops_of,
+    pipeline_of,
+    play_operator,
+    play_pipeline,
+    scatter_all,
+    spans_of,
+)
 from event_simulation import time_per_output_token as simulate
 
 from dse.compose import SECTIONS, compose, plain
-from dse.evaluate import Candidate, evaluate
+from dse.evaluate import Candidate, evaluate, pace
 from dse.metrics import Mapping
 from dse.schema import build
+from hw.chip import Placement
+from models.operators import WeightProduct
 
 jax.config.update("jax_enable_x64", True)
 
@@ -43,6 +60,7 @@ MODELS = ("llama3_8b", "llama3_70b", "llama2_70b")
 INTEGERS = ("mxint8", "mxint4", "mxint4_weights")
 FLOATS = ("bf16", "fp8", "mxint8")
 MOST_DEVICES = 1024
+MOST_STAGES = 24
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,8 @@ def shake_tiers(chip: dict[str, Any], rng: random.Random) -> None:
         scale(tier, rng, 0.3, 30, "bandwidth", "width", "pad_rate")
         scale(tier, rng, 0.7, 1.4, "pitch", "refresh_share", "signal_share")
         scale(tier, rng, 0.6, 1, "sustained_fraction", "overlap")
+        if rng.random() < 0.25:
+            tier["latency"] = f"{rng.uniform(1, 20):.3f} us"
 
 
 def shake_levels(levels: dict[str, Any], rng: random.Random) -> None:
@@ -165,19 +185,30 @@ def groups(levels: dict[str, Any]) -> set[int]:
     return sizes
 
 
+def draw_batch(stages: int, rng: random.Random) -> int:
+    """Full stages, or any number, often fewer than stages, that makes equal micro-batches."""
+    full = rng.random() < 0.75
+    while True:
+        batch = round(math.exp(max(0, rng.uniform(-1, math.log(128)))))
+        batch = math.ceil(batch / stages) * stages if full else batch
+        if batch % math.ceil(batch / stages) == 0:
+            return batch
+
+
 def draw_mapping(cfg: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """Degrees that tile the machine and the heads; any tiers, full or not."""
+    """Degrees that tile the machine and the heads, a pipeline where it can be; any tiers, full or not."""
     levels, tiers = cfg["hw"]["levels"], list(cfg["hw"]["chip"]["memory"])
     sizes, kv = sorted(groups(levels)), cfg["model"]["attention"]["key_value_heads"]
-    tensor = max(rng.choices([size for size in sizes if size % kv == 0 or kv % size == 0], k=2))
-    chains = [size // tensor for size in sizes if size % tensor == 0 and size // tensor <= 24]
-    pipeline = rng.choice(chains) if rng.random() < 0.7 else 1
-    devices = math.prod(level["fanout"] for level in levels.values())
+    chained, devices = rng.random() < 0.6, math.prod(level["fanout"] for level in levels.values())
+    tensors = [size for size in sizes if kv % size == 0 or (size % kv == 0 and size // kv in sizes)]
+    tensor = min(rng.choices(tensors, k=2)) if chained else max(rng.choices(tensors, k=2))
+    chains = [size // tensor for size in sizes if size % tensor == 0 and size // tensor <= MOST_STAGES]
+    pipeline = max(rng.choices(chains, k=2)) if chained else 1
     return {
         "tensor": tensor,
         "pipeline": pipeline,
         "data": rng.randint(1, devices // (tensor * pipeline)),
-        "batch": round(math.exp(max(0, rng.uniform(-1, math.log(128))))),
+        "batch": draw_batch(pipeline, rng),
         "weights": rng.choice(tiers[:1] * 2 + tiers[1:]),
         "cache": rng.choice(tiers[:1] * 2 + tiers[1:]),
     }
@@ -227,14 +258,37 @@ def test_simulation_agrees_with_the_analytic_model(rows: list[Row]) -> None:
     assert not missed, "\n".join(["simulation and analytic model differ:", *missed])
 
 
+def slowed_by_latency(case: Case) -> float:
+    """How much longer a token takes for the memories' latency."""
+    cfg = copy.deepcopy(case.cfg)
+    for tier in cfg["hw"]["chip"]["memory"].values():
+        tier["latency"] = "0 s"
+    return simulate(case.cfg, case.mapping) / simulate(cfg, case.mapping) - 1
+
+
+def queues(pipeline: Pipeline) -> bool:
+    """Whether a micro-batch waits for others."""
+    return pipeline.in_flight * max(pipeline.service) > pipeline.path
+
+
 def test_draws_cover_what_the_model_distinguishes(rows: list[Row]) -> None:
     mappings = [row.case.mapping for row in rows]
     assert {m["weights"] for m in mappings} == {m["cache"] for m in mappings} == {"sram", "lpddr", "stack", "hbm"}
     assert any(m["weights"] != m["cache"] for m in mappings)
     assert any(m["tensor"] > 8 for m in mappings)  # context is cut as well
-    assert any(row.case.cfg["model"]["layers"] % row.case.mapping["pipeline"] for row in rows)  # a bubble
-    assert any(m["pipeline"] > m["batch"] for m in mappings)
     assert any(m["pipeline"] > 1 and m["tensor"] > 1 for m in mappings)
+    assert any(slowed_by_latency(row.case) > 0.2 for row in rows)
+
+
+def test_draws_cover_pipelines(rows: list[Row]) -> None:
+    cases = [row.case for row in rows if row.case.mapping["pipeline"] > 1]
+    stages = [pipeline_of(case.cfg, case.mapping, Conventions()) for case in cases]
+    assert len(cases) >= CASES / 3
+    assert any(case.mapping["pipeline"] > case.mapping["batch"] for case in cases)
+    assert any(case.cfg["model"]["layers"] % case.mapping["pipeline"] for case in cases)
+    assert sum(queues(pipeline) for pipeline in stages) >= 6
+    assert any(not queues(pipeline) and pipeline.in_flight > 1 for pipeline in stages)
+    assert any(queues(pipeline) and pipeline.service[-1] > 1.1 * max(pipeline.service[:-1]) for pipeline in stages)
 
 
 @pytest.mark.parametrize("index", range(2 * len(MACHINES)))
@@ -252,6 +306,23 @@ def test_engines_agree_on_single_operators(index: int) -> None:
 
 
 @pytest.mark.parametrize("index", range(2 * len(MACHINES)))
+def test_memories_agree_on_single_operators(index: int) -> None:
+    """Operators that read one tier and write another, in volumes that no model has."""
+    case, rng = draw(index), random.Random(index)
+    chip, formats, names = candidate_of(case).hw.chip, candidate_of(case).format, list(case.cfg["hw"]["chip"]["memory"])
+    for _ in range(8):
+        weights, cache = rng.choices(names, k=2)
+        written = 2 ** rng.uniform(5, 25) if weights != cache else 0.0
+        inputs, outputs = (round(2 ** rng.uniform(5, 13)) for _ in range(2))
+        op = Operator(1, inputs, outputs, vector_ops=2 ** rng.uniform(5, 25), written=written)
+        simulated = play_operator(case.cfg, {"weights": weights, "cache": cache}, op, Conventions())
+        work = WeightProduct(1.0, float(inputs), float(outputs), written, op.vector_ops)
+        place = Placement(float(names.index(weights)), float(names.index(cache)))
+        analytic = float(max(chip.bounds(work, formats, place, chip.die())) + chip.engine.overhead)
+        assert simulated == pytest.approx(analytic, rel=1e-6), op
+
+
+@pytest.mark.parametrize("index", range(2 * len(MACHINES)))
 def test_exchanges_agree_one_by_one(index: int) -> None:
     case, rng = draw(index), random.Random(index)
     levels, network = case.cfg["hw"]["levels"], candidate_of(case).hw.network
@@ -265,3 +336,13 @@ def test_exchanges_agree_one_by_one(index: int) -> None:
     number, size = candidate_of(case).format.gathered, tokens * case.cfg["model"]["hidden"]
     sent = float(network.hops(size * number.bytes, float(stages), float(tensor)).time)
     assert sum(hops_of(case.cfg, tensor, stages, tokens)) == pytest.approx(sent, rel=1e-6)
+
+
+def test_fullest_stage_agrees_with_dealt_layers() -> None:
+    rng = random.Random(0)
+    for _ in range(300):
+        layers, stages, head = rng.randint(16, 96), rng.randint(1, 24), math.exp(rng.uniform(-4, 3))
+        service = [float(count) for count in deal_layers(layers, 1.0, head, stages)]
+        service[-1] += head
+        steady = play_pipeline(service, [0.0] * stages, stages)
+        assert steady == pytest.approx(stages * float(pace(layers, stages, 1.0, head)) if stages > 1 else layers + head)

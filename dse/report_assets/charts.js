@@ -70,12 +70,26 @@ function range(name, log) {
   return [low >= 0 && !log ? Math.max(low - pad, -0.02 * high) : low - pad, high + pad];
 }
 
+/* Round numbers on a log axis from 10^low to 10^high, evenly spaced ones where it shows too little for them. */
+function logTicks([low, high]) {
+  const span = (high - low) * (narrow() ? 2 : 1);
+  const steps = span < 0.6 ? [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8] : span < 1.4 ? [1, 1.5, 2, 3, 4, 5, 7] : [1, 2, 5];
+  const decades = Array.from({ length: Math.ceil(high) - Math.floor(low) }, (_, i) => 10 ** (Math.floor(low) + i));
+  const round = decades.flatMap((decade) => (span > 4 ? [decade] : steps.map((step) => step * decade)));
+  const inside = round.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high);
+  const even = [0, 1, 2, 3, 4].map((i) => 10 ** low + (i / 4) * (10 ** high - 10 ** low));
+  const tickvals = inside.length > 2 ? inside : even;
+  const digits = inside.length > 2 ? 2 : 3;
+  return { tickvals, ticktext: tickvals.map((v) => v.toLocaleString("en-US", { maximumSignificantDigits: digits })) };
+}
+
 function axis(name, log) {
   return {
     type: log ? "log" : "linear", range: range(name, log), title: { text: axisTitle(name), standoff: 12 },
     automargin: true, zeroline: false, gridcolor: css("--faint"), linecolor: css("--rule"), showline: true,
     tickfont: { color: css("--muted") }, tickcolor: css("--rule"), ticks: "outside", ticklen: 4,
-    exponentformat: "none", minorloglabels: "complete", separatethousands: true, nticks: narrow() ? 6 : 10,
+    exponentformat: "none", separatethousands: true, nticks: narrow() ? 6 : 10,
+    ...(log ? logTicks(range(name, log) ?? [0, 1]) : {}),
   };
 }
 
@@ -161,25 +175,45 @@ function corner(state) {
   return x && y ? `${y === "minimize" ? "bottom" : "top"} ${x === "minimize" ? "left" : "right"}` : "top center";
 }
 
-/* A baseline's name, over the cloud and away from the front. */
+/* A baseline's name, over the cloud: away from the front, unless another name or mark is there. */
 function nameTags(state) {
-  const [low, high] = range(state.x, state.logX) ?? [0, 1];
-  const up = study.metrics[state.y].sense !== "maximize";
-  const at = (value, log) => (log ? Math.log10(value) : value);
-  return study.baselines.filter(({ metrics }) => finite(metrics[state.x]) && finite(metrics[state.y])).map((base) => {
-    const x = at(base.metrics[state.x], state.logX);
-    const left = x > (low + high) / 2;
-    return { x, y: at(base.metrics[state.y], state.logY), text: plain(base.name), showarrow: false, borderpad: 1,
-             xanchor: left ? "right" : "left", xshift: left ? 8 : -8, yanchor: up ? "bottom" : "top",
-             yshift: up ? 9 : -9, bgcolor: css("--ground"), opacity: 0.85 };
+  const plot = document.getElementById("front-plot");
+  const place = (value, log, [low, high], pixels) => ((log ? Math.log10(value) : value) - low) / (high - low) * pixels;
+  const known = study.baselines.filter(({ metrics }) => finite(metrics[state.x]) && finite(metrics[state.y]));
+  const marks = known.map(({ metrics }) => ({
+    x: place(metrics[state.x], state.logX, range(state.x, state.logX), plot.clientWidth - 90),
+    y: place(metrics[state.y], state.logY, range(state.y, state.logY), plot.clientHeight - 120) }));
+  const taken = marks.map(({ x, y }) => [x - 9, x + 9, y - 9, y + 9]);
+  const first = study.metrics[state.y].sense !== "maximize";
+  return known.map((base, i) => {
+    const { x, y } = marks[i];
+    const left = x > (plot.clientWidth - 90) / 2;
+    const length = 8 * base.name.length;
+    const box = (up) => [left ? x - length : x - 8, left ? x + 8 : x + length, up ? y + 9 : y - 29, up ? y + 29 : y - 9];
+    const free = (up) => taken.every(([a, b, c, d], k) =>
+      k === i || box(up)[0] > b || box(up)[1] < a || box(up)[2] > d || box(up)[3] < c);
+    const up = free(first) || !free(!first) ? first : !first;
+    taken.push(box(up));
+    const at = (value, log) => (log ? Math.log10(value) : value);
+    return { x: at(base.metrics[state.x], state.logX), y: at(base.metrics[state.y], state.logY), text: plain(base.name),
+             showarrow: false, borderpad: 1, bgcolor: css("--ground"), opacity: 0.85,
+             xanchor: left ? "right" : "left", xshift: left ? 8 : -8,
+             yanchor: up ? "bottom" : "top", yshift: up ? 9 : -9 };
   });
+}
+
+/* Whether a mark stands so far right that its name would leave the frame. */
+function late({ metrics }, state) {
+  const [low, high] = range(state.x, state.logX) ?? [0, 1];
+  return ((state.logX ? Math.log10(metrics[state.x]) : metrics[state.x]) - low) / (high - low) > 0.85;
 }
 
 function frontFigure(state) {
   const names = [...new Set([...study.objectives, state.x, state.y])];
   const picked = machines.filter((machine) => machine.name === state.selected);
   const few = study.points.length <= 30 && !narrow();
-  const front = few ? { mode: "markers+text", text: study.points.map((point) => `\u00a0${plain(point.name)}\u00a0`) } : { mode: "markers" };
+  const tags = study.points.map((point) => `\u00a0${plain(point.name)}\u00a0`);
+  const front = few ? { mode: "markers+text", text: tags } : { mode: "markers" };
   const data = [
     ...cloud("infeasible", state, 4), ...cloud("feasible", state, 5), ...edge(state),
     named(study.points, state, names, { ...front, marker: frontMarkers(state), textposition: corner(state),
@@ -188,7 +222,8 @@ function frontFigure(state) {
       mode: "markers", marker: { size: 11, color: css("--baseline"), line: { width: 2, color: css("--baseline") },
                                  symbol: study.baselines.map((base) => (base.feasible ? "diamond" : "diamond-open")) } }),
     named(picked, state, names, {
-      mode: few ? "markers" : "markers+text", hoverinfo: "skip", textposition: corner(state),
+      mode: few ? "markers" : "markers+text", hoverinfo: "skip",
+      textposition: picked.map((one) => (late(one, state) ? corner(state).replace(/ .*/, " center") : corner(state))),
       marker: { size: 19, symbol: "circle-open", color: css("--ink"), line: { width: 2 } },
       text: picked.map((machine) => (BASE.has(machine) ? "" : `<b>\u00a0\u00a0${plain(machine.name)}\u00a0\u00a0</b>`)) }),
   ];
@@ -251,15 +286,18 @@ function causeFigure(points, section, metric, room) {
 /* Shares of time of the points of the front, one bar a point; no figures on bars too thin for them. */
 function sharesFigure(points, selected, room) {
   const first = study.objectives[0];
-  const step = points.length > 30 ? 17 : 25;
+  const tag = ({ name }) => `${name === selected ? "\u25b8 " : ""}<b>${plain(name)}</b>\u2002`;
+  const thin = points.length > 30;
+  const print = thin && document.documentElement.hasAttribute("data-print");
+  const step = print ? 8 : thin ? 17 : 25;
   const layout = layoutOf({
     barmode: "stack", bargap: 0.22, dragmode: false, height: 42 + step * points.length,
     margin: { l: 40, r: 24, t: 4, b: 36 },
     xaxis: { range: [0, 1], tickformat: ".0%", fixedrange: true, zeroline: false, showgrid: false,
              tickfont: { color: css("--muted") } },
-    yaxis: { range: [points.length - 0.4, -0.6], fixedrange: true, automargin: true, tickfont: { size: 12 },
+    yaxis: { range: [points.length - 0.4, -0.6], fixedrange: true, automargin: true, tickfont: { size: print ? 7 : 12 },
              tickvals: points.map((_, i) => i), ticks: "", zeroline: false, showgrid: false,
-             ticktext: points.map((point) => `${point.name === selected ? "\u25b8 " : ""}<b>${plain(point.name)}</b>\u2002${number(point.metrics[first])}`) } });
-  const data = stack(points, "shares", (point, cause) => point.shares[cause] ?? 0, 1, points.length > 30 ? 0 : room - 115);
+             ticktext: points.map((point) => tag(point) + number(point.metrics[first])) } });
+  const data = stack(points, "shares", (point, cause) => point.shares[cause] ?? 0, 1, thin ? 0 : room - 115);
   return { data, layout };
 }

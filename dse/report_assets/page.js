@@ -1,18 +1,9 @@
 
 /* The page: what is chosen, what is selected, and the tables that answer to both. */
 
-const $ = (id) => document.getElementById(id);
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: "reset", showTips: false };
 const state = { colour: "", feasible: true, infeasible: true };
-const rows = [...document.querySelectorAll("#front-table tbody tr")];
 const machine = (name) => machines.find((one) => one.name === name);
-
-function make(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes ?? {})) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 /* Plotly, once with its listener, then again in place. */
 function draw(id, { data, layout }) {
@@ -21,6 +12,17 @@ function draw(id, { data, layout }) {
   Plotly.react(plot, data, { ...layout, width: plot.clientWidth }, CONFIG);
   if (layout.height) plot.style.height = `${layout.height}px`;
   if (first) plot.on("plotly_click", ({ points }) => points[0].customdata && select(points[0].customdata));
+}
+
+/* Ticks that follow a log axis as it is zoomed. */
+function follow(plot) {
+  const ticks = {};
+  for (const key of ["xaxis", "yaxis"]) {
+    if (plot.layout[key].type !== "log") continue;
+    const { tickvals, ticktext } = logTicks(plot.layout[key].range);
+    Object.assign(ticks, { [`${key}.tickvals`]: tickvals, [`${key}.ticktext`]: ticktext });
+  }
+  if (Object.keys(ticks).length) Plotly.relayout(plot, ticks);
 }
 
 /* Sentences that say what a chart shows. */
@@ -32,19 +34,25 @@ function bestOf(name) {
   const ranked = known.sort((a, b) => a.metrics[name] - b.metrics[name]);
   const [low, high] = [ranked[0], ranked[ranked.length - 1]];
   const at = (point) => `${withUnit(point.metrics[name], unit)} (${point.name})`;
+  if (!sense && low.metrics[name] === high.metrics[name])
+    return ` ${text[0].toUpperCase()}${text.slice(1)}: ${withUnit(low.metrics[name], unit)} at every point.`;
   if (sense) return ` ${sense === "maximize" ? "Most" : "Least"} ${text}: ${at(sense === "maximize" ? high : low)}.`;
   return ` ${text[0].toUpperCase()}${text.slice(1)}: from ${at(low)} to ${at(high)}.`;
 }
 
 function outside() {
   const limits = [range(state.x, state.logX), range(state.y, state.logY)];
-  const within = (value, log, [low, high]) => (log ? Math.log10(value) : value) >= low && (log ? Math.log10(value) : value) <= high;
+  const within = (value, log, [low, high]) => {
+    const at = log ? Math.log10(value) : value;
+    return at >= low && at <= high;
+  };
   let count = 0;
   for (const kind of ["feasible", "infeasible"]) {
     const [x, y] = [othersOf(kind, state.x), othersOf(kind, state.y)];
     if (!state[kind] || !x.length || !y.length || limits.includes(undefined)) continue;
     x.forEach((value, i) => {
-      if (finite(value) && finite(y[i])) count += !(within(value, state.logX, limits[0]) && within(y[i], state.logY, limits[1]));
+      if (!finite(value) || !finite(y[i])) return;
+      count += !(within(value, state.logX, limits[0]) && within(y[i], state.logY, limits[1]));
     });
   }
   return count;
@@ -57,7 +65,8 @@ function frontLine() {
   const lost = rest && !drawn ? " The other points are known by the objectives alone and are not drawn on these axes." : "";
   const out = outside() ? ` ${outside()} of the faint points lie outside the frame.` : "";
   const best = bestOf(state.x) + (state.y === state.x ? "" : bestOf(state.y));
-  const zoom = matchMedia("(pointer: coarse)").matches ? "" : " Press a mark to select it; drag to look closer, double-click to come back.";
+  const zoom = matchMedia("(pointer: coarse)").matches ? ""
+    : " Press a mark to select it; drag to look closer, double-click to come back.";
   return `Modelled: ${study.points.length} points ${what}, ${study.baselines.length} baselines.${best}${lost}${out}${zoom}`;
 }
 
@@ -119,10 +128,12 @@ function optionGroup(title, names, prefix, text) {
 
 function fillControls() {
   const rest = Object.keys(study.metrics).filter((name) => !study.objectives.includes(name));
-  const groups = (prefix) => [...optionGroup("Objectives", study.objectives, prefix, label), ...optionGroup("Other metrics", rest, prefix, label)];
+  const groups = (prefix) => [...optionGroup("Objectives", study.objectives, prefix, label),
+                              ...optionGroup("Other metrics", rest, prefix, label)];
   $("axis-x").append(...groups(""));
   $("axis-y").append(...groups(""));
-  const varied = Object.keys(study.parameters).filter((name) => new Set(study.points.map((p) => p.parameters[name])).size > 1);
+  const varied = Object.keys(study.parameters).filter((name) =>
+    new Set(study.points.map((point) => point.parameters[name])).size > 1);
   $("colour").append(make("option", { value: "" }, "none"), ...groups("metrics:"), ...optionGroup("Parameters", varied, "parameters:", (name) => name));
   const [x, y, third] = study.objectives;
   choose("x", x);
@@ -199,27 +210,6 @@ function showPoint(point) {
   drawCauses(point);
 }
 
-/* The row within its own frame; the page stays where it is. */
-function showRow(row) {
-  row.setAttribute("aria-current", "true");
-  const frame = row.closest(".scroll");
-  const head = row.closest("table").tHead.offsetHeight;
-  if (row.offsetTop - head < frame.scrollTop) frame.scrollTop = row.offsetTop - head;
-  const below = row.offsetTop + row.offsetHeight - frame.clientHeight;
-  if (below > frame.scrollTop) frame.scrollTop = below;
-}
-
-function markRow(name) {
-  for (const row of rows) {
-    const here = row.dataset.point === name;
-    row.tabIndex = here ? 0 : -1;
-    if (here) showRow(row);
-    else row.removeAttribute("aria-current");
-  }
-  if (rows.length && !rows.some((row) => row.tabIndex === 0)) rows[0].tabIndex = 0;
-  $("row-note").replaceChildren(`${name} is selected: `, make("a", { href: "#selected" }, "what it is made of"), ".");
-}
-
 function select(name) {
   const point = machine(name);
   if (!point) return;
@@ -233,71 +223,6 @@ function select(name) {
 
 function hashed() {
   try { return machine(decodeURIComponent(location.hash.slice(1))); } catch { return undefined; }
-}
-
-/* Tables. */
-
-function stepRow(event) {
-  const shown = [...document.querySelectorAll("#front-table tbody tr")];
-  const at = shown.indexOf(event.currentTarget);
-  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: shown.length - 1 }[event.key];
-  if (event.key === "Enter" || event.key === " ") select(event.currentTarget.dataset.point);
-  else if (to === undefined) return;
-  else shown[Math.max(0, Math.min(to, shown.length - 1))].focus();
-  event.preventDefault();
-}
-
-function sortBy(head, index) {
-  const up = head.getAttribute("aria-sort") !== "ascending";
-  for (const other of head.parentElement.children) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", up ? "ascending" : "descending");
-  const key = (row) => row.children[index].dataset.value ?? row.children[index].textContent;
-  const body = rows[0].parentElement;
-  const compare = (a, b) => key(a).localeCompare(key(b), "en", { numeric: true });
-  const byNumber = (a, b) => Number(key(a)) - Number(key(b));
-  const numbers = rows.some((row) => row.children[index].dataset.value !== undefined);
-  const known = (row) => !numbers || finite(Number(key(row)));
-  const sorted = rows.filter(known).sort((a, b) => (up ? 1 : -1) * (numbers ? byNumber : compare)(a, b));
-  body.append(...sorted, ...rows.filter((row) => !known(row)));
-}
-
-function wireTable() {
-  for (const row of rows) {
-    row.addEventListener("click", () => select(row.dataset.point));
-    row.addEventListener("keydown", stepRow);
-  }
-  document.querySelectorAll("#front-table thead tr:last-child th").forEach((head, index) =>
-    head.querySelector("button").addEventListener("click", () => sortBy(head, index)));
-}
-
-function wireFilters() {
-  const lines = [...document.querySelectorAll("#assumptions-table tbody tr")];
-  if (!lines.length) return $("filters").remove();
-  for (const key of ["kind", "machine"])
-    $(`filter-${key}`).append(...[...new Set(lines.map((line) => line.dataset[key]))].map((name) => make("option", { value: name }, name)));
-  const apply = () => {
-    const [text, kind, owner] = ["text", "kind", "machine"].map((key) => $(`filter-${key}`).value);
-    for (const line of lines)
-      line.hidden = !((!kind || line.dataset.kind === kind) && (!owner || line.dataset.machine === owner)
-                      && line.textContent.toLowerCase().includes(text.trim().toLowerCase()));
-    $("filter-count").textContent = `${lines.filter((line) => !line.hidden).length} of ${lines.length} shown`;
-  };
-  for (const key of ["text", "kind", "machine"]) $(`filter-${key}`).addEventListener("input", apply);
-  $("filters").addEventListener("submit", (event) => event.preventDefault());
-  apply();
-}
-
-/* To the clipboard, or at least marked, ready to be copied. */
-async function copy(button) {
-  const code = $(button.dataset.copy);
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    button.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(code);
-    button.textContent = "Marked";
-  }
-  setTimeout(() => { button.textContent = "Copy"; }, 1500);
 }
 
 function drawShares() {
@@ -330,6 +255,9 @@ function start() {
   if (first) { state.selected = first.name; showPoint(first); markRow(first.name); } else $("selected").remove();
   drawAll();
   let timer;
+  $("front-plot").on("plotly_relayout", (change) => {
+    if (Object.keys(change).some((key) => key.includes("range"))) follow($("front-plot"));
+  });
   addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(drawAll, 120); });
   addEventListener("hashchange", () => { const point = hashed(); if (point) select(point.name); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

@@ -71,6 +71,8 @@ def _scaled(value: Any, spec: Mapping[str, Any]) -> float | None:
 
 def _tidy(value: Any) -> str:
     """A parameter as text: no 1.2000000000000002, no 8.0."""
+    if value is None:
+        return "\u2013"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

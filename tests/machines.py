@@ -1,0 +1,94 @@
+"""Shipped machines, built once, and the mappings that tile them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey
+
+import dse.precision  # noqa: F401
+from dse.compose import SECTIONS, compose, conf_folder, plain
+from dse.evaluate import Candidate
+from dse.mapping import Wanted, grid
+from dse.metrics import Mapping
+from dse.schema import build
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = conf_folder()
+
+
+def files(group: str) -> list[str]:
+    """The names of a configuration group, such as `hw`."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+SYSTEMS = files("hw")
+
+
+@functools.cache
+def composed(*overrides: str) -> dict[str, Any]:
+    """The plain configuration of these overrides; not to be changed."""
+    return plain(compose(list(overrides)))
+
+
+@functools.cache
+def candidate(*overrides: str) -> Candidate:
+    """The candidate of these overrides, its leaves floats."""
+    config = composed(*overrides)
+    return Candidate(*(build(config[section], section) for section in SECTIONS))
+
+
+def arrays(tree: Any) -> Any:
+    """The same with its leaves as arrays, as jitted functions take them."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=float), tree)
+
+
+def mapping(tensor: float = 1, pipeline: float = 1, **given: float) -> Mapping:
+    """One replica of 4 users with everything in the fastest tier, unless told otherwise."""
+    chosen = {"tensor": tensor, "pipeline": pipeline, "expert": 1, "data": 1, "batch": 4, "weights": 0, "cache": 0}
+    chosen |= given
+    chosen.setdefault("users", chosen["batch"] * chosen["data"])
+    return Mapping(**{name: float(value) for name, value in chosen.items()})
+
+
+def degrees(given: Candidate) -> list[tuple[int, int]]:
+    """Tensor and pipeline degrees that tile the machine and the model."""
+    fanouts, heads = [int(f) for f in given.hw.fanouts], int(given.model.attention.key_value_heads)
+    found = grid([fanouts], int(given.model.layers), ["any"], Wanted("power"))
+    pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
+    return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+
+
+def modules(tree: Any, path: str = "") -> Iterator[tuple[str, eqx.Module]]:
+    """Every component inside a component, itself first, with its path."""
+    if isinstance(tree, eqx.Module):
+        yield path, tree
+        for name in tree.__dataclass_fields__:
+            yield from modules(getattr(tree, name), f"{path}.{name}" if path else name)
+    elif isinstance(tree, dict):
+        for name, inner in tree.items():
+            yield from modules(inner, f"{path}.{name}")
+
+
+def units_of(tree: Any) -> list[str]:
+    """The declared unit of every leaf of a component, in the order of its leaves."""
+    return [_unit(tree, path) for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
+
+
+def _unit(node: Any, path: tuple[Any, ...]) -> str:
+    unit = None
+    for step in path:
+        if isinstance(step, GetAttrKey):
+            unit = node.__dataclass_fields__[step.name].metadata.get("unit")
+            node = getattr(node, step.name)
+        elif isinstance(step, (DictKey, SequenceKey)):
+            node = node[step.key if isinstance(step, DictKey) else step.idx]
+    assert unit is not None, f"{jax.tree_util.keystr(path)} declares no unit"
+    return unit
