@@ -35,7 +35,7 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     steps = mapping.batch / micro_batch(mapping)
     fills = serving.prefill_share * mapping.batch / serving.output
     step_times = decode.times._replace(bubble=waiting(mapping, decode))
-    round_times = total(step_times, prefill.times, fills / mapping.pipeline)
+    round_times = total(step_times, prefill.times, fills * prefill.pace / prefill.times.total)
     round_energy = total(total(Energies(), decode.energies, steps), prefill.energies, fills)
     per_token = round_times.total
     rate = mapping.users / per_token
@@ -60,7 +60,7 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     )
     return Answer(
         metrics=metrics,
-        headroom=headroom(candidate, mapping, metrics, load),
+        headroom=headroom(candidate, mapping, metrics, load, decode.layers),
         shares=Shares(*(part / per_token for part in round_times)),
         energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
         mapping=mapping,
@@ -108,17 +108,31 @@ def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, group
     hops = system.network.hops(stream.tokens * model.hidden * formats.gathered.bytes, mapping.pipeline, tensor)
     times = times._replace(exchange=times.exchange + hops.time, overhead=times.overhead + system.runtime.step_time)
     energies = energies._replace(exchange=energies.exchange + hops.energy)
-    return Pass(times, energies, pace(model.layers, mapping.pipeline, layer.times.total, head.times.total))
+    spread = (model.layers, mapping.pipeline, layer.times.total, head.times.total)
+    fullest = jnp.where(mapping.pipeline > 1, pace(*spread), times.total)
+    return Pass(times, energies, fullest, stage_layers(*spread))
+
+
+def slots(layers: Any, stages: Any, layer: Any, head: Any) -> Any:
+    """Layers that every stage must have time for: the one with the head gives up as many layers as it is long."""
+    return jnp.ceil((layers + jnp.ceil(head / layer)) / stages)
 
 
 def pace(layers: Any, stages: Any, layer: Any, head: Any) -> Any:
-    """Seconds that the fullest stage takes for one micro-batch, with layers spread as well as whole layers can be.
+    """Seconds that the fullest stage takes for one micro-batch, layers spread as well as whole layers can be.
 
-    The stage with the head gives up as many layers as the head is long: ceil((layers + ceil(head / layer)) / stages)
-    layers are on the fullest stage, unless the head alone is longer. One stage has everything.
+    Either some stage has `slots` layers; or all but the head's stage have one less, and that one has the rest and the
+    head; or the head alone is longer than any other stage. One stage has everything.
     """
-    slots = jnp.ceil((layers + jnp.ceil(head / layer)) / stages)
-    return jnp.where(stages > 1, jnp.maximum(slots * layer, head), layers * layer + head)
+    most = slots(layers, stages, layer, head)
+    headed = (layers - (most - 1) * (stages - 1)) * layer + head
+    fullest = jnp.maximum(jnp.minimum(most * layer, headed), head)
+    return jnp.where(stages > 1, fullest, layers * layer + head)
+
+
+def stage_layers(layers: Any, stages: Any, layer: Any, head: Any) -> Any:
+    """Layers on the fullest stage, which memory must hold."""
+    return jnp.where(stages > 1, jnp.minimum(slots(layers, stages, layer, head), layers), layers)
 
 
 def waiting(mapping: Mapping, step: Pass) -> Any:
@@ -131,8 +145,10 @@ def is_legal(candidate: Candidate, mapping: Mapping) -> Any:
     """True where the degrees tile the machine and the model."""
     system, model = candidate.hw, candidate.model
     used = mapping.tensor * mapping.pipeline * mapping.data
+    shards = attention_shards(mapping.tensor, model.attention.key_value_heads)
     return (
         system.holds_group(mapping.tensor, mapping.pipeline)
+        & system.holds_group(shards.context, 1.0)
         & (used <= system.chips())
         & (mapping.data >= 1)
         & (mapping.pipeline <= model.layers)
@@ -140,11 +156,12 @@ def is_legal(candidate: Candidate, mapping: Mapping) -> Any:
     )
 
 
-def tier_use(candidate: Candidate, mapping: Mapping) -> list[Any]:
-    """Bytes that the fullest chip holds in each tier: weights, cache, and activations in the fastest."""
+def tier_use(candidate: Candidate, mapping: Mapping, layers: Any) -> list[Any]:
+    """Bytes that the fullest chip, with `layers` layers, holds in each tier: weights, cache, and activations in the
+    fastest."""
     model, formats, serving = candidate.model, candidate.format, candidate.serving
-    weights = model.held_parameters(mapping.tensor, mapping.pipeline) * formats.weights.bytes
-    per_token = model.held_cache_elements(mapping.tensor, mapping.pipeline) * formats.cache.bytes
+    weights = model.held_parameters(mapping.tensor, layers) * formats.weights.bytes
+    per_token = model.held_cache_elements(mapping.tensor, layers) * formats.cache.bytes
     cache = mapping.batch * serving.last_context * per_token
     tokens = jnp.maximum(serving.prompt * serving.prefill_share, micro_batch(mapping))
     activations = 2 * tokens * model.hidden * formats.activations.bytes
@@ -156,10 +173,10 @@ def tier_use(candidate: Candidate, mapping: Mapping) -> list[Any]:
     ]
 
 
-def memory_headroom(candidate: Candidate, mapping: Mapping) -> Any:
+def memory_headroom(candidate: Candidate, mapping: Mapping, layers: Any) -> Any:
     """Bytes left in the fullest tier of the fullest chip; below zero, the bytes that are missing there."""
     chip = candidate.hw.chip
-    use = tier_use(candidate, mapping)
+    use = tier_use(candidate, mapping, layers)
     left = [tier.bytes_held(chip.die()) - used for tier, used in zip(chip.tiers, use, strict=True)]
     worst = left[0]
     for other in left[1:]:
@@ -167,13 +184,13 @@ def memory_headroom(candidate: Candidate, mapping: Mapping) -> Any:
     return worst
 
 
-def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, load: FullLoad) -> Headroom:
-    """What is left to each limit."""
+def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, load: FullLoad, layers: Any) -> Headroom:
+    """What is left to each limit; `layers` are those on the fullest stage."""
     serving, chip = candidate.serving, candidate.hw.chip
     first = metrics.time_to_first_token / serving.time_to_first_token_target
     later = metrics.time_per_output_token / serving.time_per_output_token_target
     return Headroom(
-        memory=memory_headroom(candidate, mapping),
+        memory=memory_headroom(candidate, mapping, layers),
         power=chip.package.power_limit - load.power,
         heat=chip.heat_headroom(load.temperature),
         latency=1 - jnp.maximum(first, later),

@@ -45,12 +45,13 @@ class Energies(NamedTuple):
 class Pass(NamedTuple):
     """Time on one device and energy of all devices of the tensor group, of some work done once.
 
-    pace : seconds of the fullest pipeline stage in it.
+    pace : seconds of the fullest pipeline stage in it; layers : how many layers that stage holds.
     """
 
     times: Times
     energies: Energies
     pace: Any = 0.0
+    layers: Any = 0.0
 
 
 def total(one: Any, other: Any, weight: Any = 1.0) -> Any:

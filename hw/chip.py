@@ -92,8 +92,10 @@ class Chip(eqx.Module):
         """
         held, fed = work.held(formats), formats.activations
         engine = self.engine.time(work.vectors, work.inputs, work.outputs, work.products, held, fed)
-        fetched = self.fetch_time(work.held_elements * held.bytes, work.held(place), die)
-        written = self.fetch_time(work.cache_written * formats.cache.bytes, place.cache, die)
+        left = work.cache_written * formats.cache.bytes
+        beside = jnp.where(work.held(place) == place.cache, left, 0.0)  # one tier serves both, one after the other
+        fetched = self.fetch_time(work.held_elements * held.bytes + beside, work.held(place), die)
+        written = self.fetch_time(left, place.cache, die)
         moved = work.causes(jnp.maximum(fetched, engine.fill), written)
         return Bounds(compute=engine.stream, vector=work.vector_ops / self.vector.rate, **moved)
 

@@ -64,12 +64,12 @@ class Transformer(eqx.Module):
         product = WeightProduct(tokens, self.hidden, columns, vector_ops=vector_ops)
         return Work((product,), (AllGather(tokens * SAMPLED_ELEMENTS * tensor),))
 
-    def held_parameters(self, tensor: Any, pipeline: Any) -> Any:
-        """Weights on the fullest device: a share of ceil(layers / pipeline) layers and of the larger end."""
+    def held_parameters(self, tensor: Any, layers: Any) -> Any:
+        """Weights on one of `tensor` devices of a stage with `layers` layers and an end; with all layers, both ends."""
         end = self.embedding_parameters()
-        ends = jnp.where(pipeline > 1, end, (1 + self.untied) * end) + self.hidden
-        return (jnp.ceil(self.layers / pipeline) * self.layer_parameters() + ends) / tensor
+        ends = jnp.where(layers < self.layers, end, (1 + self.untied) * end) + self.hidden
+        return (layers * self.layer_parameters() + ends) / tensor
 
-    def held_cache_elements(self, tensor: Any, pipeline: Any) -> Any:
-        """Elements of keys and values that one token leaves on the fullest device."""
-        return jnp.ceil(self.layers / pipeline) * self.attention.cache_elements() / tensor
+    def held_cache_elements(self, tensor: Any, layers: Any) -> Any:
+        """Elements of keys and values that one token leaves on one of `tensor` devices in `layers` layers."""
+        return layers * self.attention.cache_elements() / tensor

@@ -1,0 +1,212 @@
+"""Every question that a component answers, with the arguments to ask it and the unit of the answer.
+
+Whoever adds a public method adds a line here; `test_components` refuses one that is missing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+from machines import SYSTEMS, candidate, modules
+
+from dse.evaluate import Candidate
+from hw.chip import Placement
+from hw.memory import Die
+from hw.process import Process
+from models.numerics import Formats
+from models.operators import CacheProduct, WeightProduct
+
+
+class Around(NamedTuple):
+    """What a component may be asked about: the die, process and formats of the machine that it is in."""
+
+    die: Die
+    process: Process
+    formats: Formats
+
+    @classmethod
+    def of(cls, found: Candidate) -> Around:
+        return cls(found.hw.chip.die(), found.hw.chip.process, found.format)
+
+
+Given = Callable[[float, str], Any]  # a value in a unit, or the same in other base units
+Ask = Callable[[Any, Around, Given], Any]
+
+
+class Question(NamedTuple):
+    """A method's name, with dots where it leads through another; the units of its answer, one or one a leaf."""
+
+    name: str
+    units: str | tuple[str, ...]
+    ask: Ask
+
+
+SHAPE = (24.0, 4096.0, 1024.0, 2.0)  # vectors, inputs, outputs, products: no multiple of every tile
+PLACE = Placement(0.0, 0.0)
+PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
+SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
+TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
+TIMES = ("s", "s")
+
+
+def formats_of(around: Around) -> tuple[Any, Any]:
+    return around.formats.weights, around.formats.activations
+
+
+QUESTIONS: dict[str, tuple[Question, ...]] = {
+    "NumberFormat": (
+        Question("bits", "", lambda it, a, q: it.bits),
+        Question("bytes", "", lambda it, a, q: it.bytes),
+        Question("noise", "", lambda it, a, q: it.noise()),
+    ),
+    "Formats": (Question("noise", "", lambda it, a, q: it.noise()),),
+    "Process": (
+        Question("die_yield", "", lambda it, a, q: it.die_yield(q(4e-4, "m^2"))),
+        Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
+        Question("die_cost", "USD", lambda it, a, q: it.die_cost(q(4e-4, "m^2"))),
+    ),
+    "Package": (
+        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), q(100.0, "USD"))),
+        Question("junction_temperature", "K", lambda it, a, q: it.junction_temperature(q(60.0, "W"), q(4e-4, "m^2"))),
+    ),
+    "Leakage": (Question("scale", "", lambda it, a, q: it.scale(q(380.0, "K"))),),
+    "Supply": (
+        Question("voltage", "V", lambda it, a, q: it.voltage(q(1.3e9, "Hz"))),
+        Question("energy_scale", "", lambda it, a, q: it.energy_scale(q(1.3e9, "Hz"))),
+    ),
+    "Engine": (
+        Question("time", TIMES, lambda it, a, q: it.time(*SHAPE, *formats_of(a))),
+        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a))),
+        Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill()),
+        Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a))),
+        Question("fill_byte_energy", "J/B", lambda it, a, q: it.fill_byte_energy()),
+        Question("area", "m^2", lambda it, a, q: it.area()),
+        Question("peak_power", "W", lambda it, a, q: it.peak_power(*formats_of(a))),
+    ),
+    "WeightStationaryArray": (
+        Question("wide_columns", "", lambda it, a, q: it.wide_columns(a.formats.weights)),
+        Question("serial_clocks", "clk", lambda it, a, q: it.serial_clocks(a.formats.activations)),
+        Question("fill_clocks", "clk", lambda it, a, q: it.fill_clocks(a.formats.weights)),
+    ),
+    "OutputTiles": (
+        Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
+    ),
+    "Memory": (
+        Question("bytes_held", "B", lambda it, a, q: it.bytes_held(a.die)),
+        Question("peak_bandwidth", "B/s", lambda it, a, q: it.peak_bandwidth(a.die)),
+        Question("area", "m^2", lambda it, a, q: it.area(a.process)),
+        Question("bandwidth_sustained", "B/s", lambda it, a, q: it.bandwidth_sustained(a.die)),
+        Question("time", "s", lambda it, a, q: it.time(q(1e6, "B"), a.die)),
+        Question("energy", "J", lambda it, a, q: it.energy(q(1e6, "B"))),
+        Question("cost", "USD", lambda it, a, q: it.cost(a.die)),
+    ),
+    "Link": (
+        Question("rate", "B/s", lambda it, a, q: it.rate()),
+        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"))),
+        Question("scatter", "s", lambda it, a, q: it.scatter(q(1e6, "B"), FOUR)),
+        Question("one_shot", "s", lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR)),
+        Question("all_reduce", "s", lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR)),
+    ),
+    "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
+    "Ownership": (Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(q(1e5, "USD"), q(5e3, "W"))),),
+    "Chip": (
+        Question("area", "m^2", lambda it, a, q: it.area()),
+        Question("die", ("", "Hz", "m^2"), lambda it, a, q: it.die()),
+        Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("bounds", "s", lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.die)),
+        Question("bounds.cache", "s", lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.die)),
+        Question("fetch_time", "s", lambda it, a, q: it.fetch_time(q(1e6, "B"), 0.0, a.die)),
+        Question("fetch_energy", "J", lambda it, a, q: it.fetch_energy(q(1e6, "B"), 0.0)),
+        Question("switching_scale", "", lambda it, a, q: it.switching_scale()),
+        Question("static_power", "W", lambda it, a, q: it.static_power(q(350.0, "K"))),
+        Question("full_load", ("W", "W", "K"), lambda it, a, q: it.full_load(a.formats, a.die)),
+        Question("heat_headroom", "K", lambda it, a, q: it.heat_headroom(q(350.0, "K"))),
+    ),
+    "System": (
+        Question("fanouts", "", lambda it, a, q: it.fanouts),
+        Question("chips", "", lambda it, a, q: it.chips()),
+        Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
+        Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
+        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats)),
+        Question("holds_group", "", lambda it, a, q: it.holds_group(FOUR, TWO)),
+        Question("replicas", "", lambda it, a, q: it.replicas(FOUR, TWO)),
+        Question("network.group.all_reduce", ("s", "J"), lambda it, a, q: group(it).all_reduce(q(1e6, "B"), q(5e5, "B"))),
+        Question("network.group.all_gather", ("s", "J"), lambda it, a, q: group(it).all_gather(q(1e6, "B"))),
+        Question("network.group.reduce_scatter", ("s", "J"), lambda it, a, q: group(it).reduce_scatter(q(1e6, "B"))),
+        Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),
+    ),
+    "GroupedQueryAttention": (
+        Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
+        Question("cache_elements", "", lambda it, a, q: it.cache_elements()),
+        Question("work", "", lambda it, a, q: it.work(4096.0, FOUR, TWO, 1000.0, EIGHT)),
+    ),
+    "GatedFeedForward": (
+        Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
+        Question("work", "", lambda it, a, q: it.work(4096.0, FOUR, EIGHT)),
+    ),
+    "Transformer": (
+        Question("layer_parameters", "", lambda it, a, q: it.layer_parameters()),
+        Question("embedding_parameters", "", lambda it, a, q: it.embedding_parameters()),
+        Question("parameters", "", lambda it, a, q: it.parameters()),
+        Question("cache_elements", "", lambda it, a, q: it.cache_elements()),
+        Question("layer", "", lambda it, a, q: it.layer(FOUR, TWO, 1000.0, EIGHT)),
+        Question("head", "", lambda it, a, q: it.head(FOUR, EIGHT)),
+        Question("held_parameters", "", lambda it, a, q: it.held_parameters(EIGHT, TWO)),
+        Question("held_cache_elements", "", lambda it, a, q: it.held_cache_elements(EIGHT, TWO)),
+    ),
+    "Serving": (
+        Question("mean_context", "", lambda it, a, q: it.mean_context),
+        Question("last_context", "", lambda it, a, q: it.last_context),
+        Question("prefill_context", "", lambda it, a, q: it.prefill_context),
+    ),
+}
+TOLD_APART = {  # public names that answer nothing in numbers
+    "refusal": "words, before anything is traced",
+    "tiers": "components, asked by themselves",
+}
+
+
+def group(system: Any) -> Any:
+    """Eight neighbours; the smallest shipped machine has as many."""
+    return system.network.group(EIGHT)
+
+
+def questions(component: eqx.Module) -> list[Question]:
+    """All that a component can be asked, what it inherits included."""
+    return [question for cls in type(component).__mro__ for question in QUESTIONS.get(cls.__name__, ())]
+
+
+def public(component: eqx.Module) -> set[str]:
+    """Methods and properties of a component that are its own, or of a contract of ours."""
+    ours = [cls for cls in type(component).__mro__ if cls.__module__.startswith(("hw.", "models.", "dse."))]
+    named = {(name, value) for cls in ours for name, value in vars(cls).items() if not name.startswith("_")}
+    fields = set(type(component).__dataclass_fields__)
+    return {n for n, v in named if n not in fields and (isinstance(v, property) or inspect.isroutine(unwrapped(v)))}
+
+
+def unwrapped(value: Any) -> Any:
+    """Equinox wraps the functions of its classes."""
+    return getattr(value, "method", value)
+
+
+def answers(component: eqx.Module, around: Around, given: Given) -> dict[str, list[Any]]:
+    """The leaves of every answer of a component."""
+    found = {question.name: question.ask(component, around, given) for question in questions(component)}
+    return {name: jax.tree.leaves(answer) for name, answer in found.items()}
+
+
+def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
+    """Every component of every shipped machine with where it is; equal ones once."""
+    seen = set()
+    for system in SYSTEMS:
+        found = candidate(f"hw={system}")
+        for path, component in modules(found):
+            leaves, shape = jax.tree.flatten(component)
+            if (shape, tuple(leaves)) not in seen:
+                seen.add((shape, tuple(leaves)))
+                yield f"{system}:{path or 'all'}", component, found
