@@ -21,8 +21,8 @@ def run_folder(*candidates: Any) -> str:
     return next(str(folder) for folder in candidates if folder)
 
 
-def application() -> None:
-    """Hydra's application: compose the configuration and do its task."""
+def application(asked_for_traceback: bool) -> int:
+    """Hydra's application: compose the configuration and do its task; the number of jobs that failed."""
     import hydra
     from hydra.utils import get_method
     from omegaconf import OmegaConf
@@ -30,31 +30,47 @@ def application() -> None:
     from dse.compose import CONFIG_NAME, conf_folder
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+    failed = 0
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=CONFIG_NAME)
     def task(config: Any) -> None:
-        get_method(config.task._target_)(config)
+        nonlocal failed
+        try:
+            get_method(config.task._target_)(config)
+        except Exception as error:
+            if asked_for_traceback:
+                raise
+            failed += 1  # the other jobs of a sweep still run
+            complain(error)
 
     task()
+    return failed
+
+
+def complain(error: Exception) -> None:
+    """One message on the standard error."""
+    from dse.messages import message
+
+    print(f"dse: {message(error, sys.argv[1:])}", file=sys.stderr)
 
 
 def main() -> None:
-    """Run; an error is one message on the standard error and an exit code of 1, with the traceback if asked for."""
+    """Run; an error is one message and an exit code of 1, with the traceback if it is asked for."""
     own_modules_first()
-    traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
+    asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
     try:
-        application()
+        failed = application(asked_for_traceback)
     except KeyboardInterrupt:
         print("\nstopped; a search goes on where it was with the same command and resume=FOLDER", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
-        if traceback:
+        if asked_for_traceback:
             raise
-        from dse.messages import message
-
-        print(f"dse: {message(error)}", file=sys.stderr)
-        raise SystemExit(1) from None
+        complain(error)
+        failed = 1
+    if failed:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
+from typing import Any
+
+from dse.schema import nearest
 
 EXPECTED = (ValueError, FileNotFoundError, ConnectionError)
 BUG = "this is not your input's fault: {kind}: {words} (HYDRA_FULL_ERROR=1 shows where)"
 
 
-def message(error: BaseException) -> str:
-    """What went wrong, in the words of the one who typed it."""
+def message(error: BaseException, words: Sequence[str] = ()) -> str:
+    """What went wrong, in the words of the one who typed the command line `words`."""
     module = type(error).__module__
     if module.startswith(("hydra", "omegaconf", "antlr")):
-        return hydra_message(error)
+        return hydra_message(error, words)
     if isinstance(error, EXPECTED):
         return str(error)
     return BUG.format(kind=type(error).__name__, words=str(error).strip())
 
 
-def hydra_message(error: BaseException) -> str:
-    """Hydra's message, with the nearest choice where a choice does not exist."""
-    words = str(error).strip()
+def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
+    """Hydra's message, with the nearest choice or key where one does not exist."""
+    text = str(error).strip()
     cause = error.__cause__
-    if cause is not None and str(cause) not in words:
-        words = f"{words}\n{str(cause).strip()}"
-    missing = re.search(r"(?:Could not find|In '[^']*': Could not find) '([^']*)'", words)
-    options = re.search(r"Available options in '[^']*':\n((?:\s+\S+\n?)+)", words)
+    if cause is not None and str(cause) not in text:
+        text = f"{text}\n{str(cause).strip()}"
+    missing = re.search(r"Could not find '([^']*)'", text)
+    options = re.search(r"Available options in '[^']*':\n((?:\s+\S+\n?)+)", text)
     if missing and options:
         return _choice(missing[1], options[1].split())
-    return _key(words)
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    key = re.search(r"Key '([^']+)' is not in struct", text)
+    if unknown and key:
+        path = unknown[1] if unknown[1].split(".")[-1] == key[1] else f"{unknown[1]}.{key[1]}"
+        return _key(path, words)
+    if "Lexer" in text or "mismatched input" in text or "extraneous input" in text:
+        return f"an override cannot be read: {_lines(text)}; quote it as a whole, such as 'hw.x.frequency=1.2 GHz'"
+    return _lines(text)
 
 
 def _choice(missing: str, options: list[str]) -> str:
@@ -39,8 +50,27 @@ def _choice(missing: str, options: list[str]) -> str:
     return f"{group}={name}: there is no such choice; {remedy}known are: {', '.join(options)}"
 
 
-def _key(words: str) -> str:
-    """A key that the configuration does not have, or a group that cannot be overridden."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "Set the environment"))]
+def _key(path: str, words: Sequence[str]) -> str:
+    """A key that the composed configuration does not have, with the nearest that it has."""
+    parent, _, name = path.rpartition(".")
+    return (
+        f"command line: {path}: there is no {name!r} in {parent or 'the configuration'}; {_known(parent, name, words)}"
+    )
+
+
+def _known(parent: str, name: str, words: Sequence[str]) -> str:
+    """The nearest key under `parent`, in the composition of the choices of files on the command line."""
+    from dse.compose import compose, plain
+
+    choices = [word for word in words if "=" in word and "." not in word.split("=")[0] and word[0] not in "-+~"]
+    node: Any = compose([word for word in choices if "," not in word])
+    for step in filter(None, parent.split(".")):
+        node = node.get(step) if hasattr(node, "get") else None
+    return nearest(name, plain(node) if node is not None else ())
+
+
+def _lines(text: str) -> str:
+    """The telling lines of a message as one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept = [line for line in lines if not line.startswith(("full_key:", "object_type=", "Set the environment", "See "))]
     return "; ".join(dict.fromkeys(kept))

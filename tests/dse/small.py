@@ -1,0 +1,77 @@
+"""A small question whose answers are known by number: 36 designs written, 24 different ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dse.goals import Goals
+from dse.mapping import Wanted
+from dse.problem import Problem
+
+MACHINE = ("hw=corsair_card", "model=llama3_8b", "serving=interactive")
+SPACE = {
+    "hw/chip/memory": ["sram_lpddr5", "stack_lpddr5x"],
+    "hw.chip.engine.cores": [128, 256, 512],
+    "hw.chip.engine.frequency": ["0.8 GHz", "1.2 GHz"],
+    "hw.chip.memory.stack.layers": [1, 2, 4],
+}
+WRITTEN, DIFFERENT = 36, 24  # SRAM has no layers: 6 designs of it, and 18 of the stack
+WANTED = Wanted("time_per_output_token", tensor=8, pipeline=1)
+BATCH = 8
+GOALS = Goals(
+    {
+        "tokens_per_second_per_user": "maximize",
+        "energy_per_token": "minimize",
+        "cost_per_million_tokens": "minimize",
+    },
+    ("memory", "power", "heat"),
+)
+EXPERIMENT = """\
+# @package _global_
+defaults:
+  - override /hw: corsair_card
+  - override /model: llama3_8b
+  - override /serving: interactive
+  - override /space: small
+title: A small question
+question: Which of these?
+mapping: {tensor: 8, pipeline: 1}
+"""
+SMALL = ("experiment=small", f"search.batch={BATCH}", "tracking=none")
+
+
+def small_problem(batch: int = BATCH, space: dict[str, Any] | None = None) -> Problem:
+    """The small question as a problem."""
+    return Problem(MACHINE, SPACE if space is None else space, WANTED, batch)
+
+
+def write_own(folder: Path) -> Path:
+    """The small question as YAMLs of one's own, for `--config-dir`."""
+    (folder / "experiment").mkdir(parents=True)
+    (folder / "space").mkdir()
+    (folder / "experiment" / "small.yaml").write_text(EXPERIMENT)
+    lines = [f"{key}: [{', '.join(map(str, values))}]" for key, values in SPACE.items()]
+    (folder / "space" / "small.yaml").write_text("\n".join(lines))
+    return folder
+
+
+def rows(designs: np.ndarray) -> list[tuple[float, ...]]:
+    """Designs as tuples, in their order."""
+    return [tuple(design) for design in designs.tolist()]
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    """True where all columns are equal to the last bit."""
+    return set(one) == set(other) and all(np.array_equal(one[k], other[k], equal_nan=True) for k in one)
+
+
+def beaten(points: np.ndarray, by: Iterable[np.ndarray]) -> np.ndarray:
+    """True for the points, lower is better, that some other is nowhere worse and somewhere better than."""
+    lost = np.zeros(len(points), dtype=bool)
+    for other in by:
+        lost |= (other <= points).all(axis=1) & (other < points).any(axis=1)
+    return lost
