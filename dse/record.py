@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from dse.console import console
-from dse.metrics import Headroom, Metrics, units
-from dse.results import display, head
+from dse.metrics import SECTIONS, units
+from dse.results import head
+from dse.schema import NOTES
+from hw.units import readable
 
+TYPICAL_SIZES = {"s": 1e-3, "J/token": 1e-3, "W": 1.0, "B": 1e9}
+LONGEST_TAG = 5000  # what every MLflow store takes
 RETRIES = "2"  # a tracking server that is down costs seconds, not minutes
 ARTIFACTS = ("front.csv", "trials.parquet", "study.json", "report.html", "metrics.json")
 
@@ -92,74 +96,73 @@ def open_experiment(mlflow: Any, tracking: Mapping[str, Any]) -> str:
 
 def log_single(mlflow: Any, experiment: str, folder: Path, result: Mapping[str, Any]) -> None:
     """One flat run for one evaluation."""
-    config = result["config"]
-    tags = {"dse.kind": "evaluate", "dse.title": str(result["title"])}
-    with mlflow.start_run(experiment_id=experiment, run_name=str(result["title"])[:250] or None, tags=tags):
-        mlflow.log_params({name: config[name] for name in ("seed",)} | mapping_params(result))
+    tags = shared_tags(result) | {"dse.kind": "evaluate"}
+    with mlflow.start_run(experiment_id=experiment, run_name=str(result["title"])[:250], tags=tags):
+        chosen = {name: result["choices"].get(name, "") for name in ("hw", "model", "format", "serving")}
+        mlflow.log_params(chosen | mapping_params(result))
         mlflow.log_metrics(metrics_with_units(result))
         mlflow.log_artifact(str(folder / "metrics.json"))
 
 
 def log_study(mlflow: Any, experiment: str, folder: Path, study: Mapping[str, Any]) -> None:
     """One run for the study, and a flat run for each point of the front, tagged with the study's id."""
-    shared = {f"dse.version.{name}": version for name, version in study["versions"].items()}
-    shared |= {"dse.commit": study["commit"] or "none", "dse.seed": str(study["seed"]), "dse.command": study["command"]}
-    about = "\n\n".join([study["question"], *study["finding"]])
-    tags = shared | {"dse.kind": "study", "mlflow.note.content": about}
+    shared = shared_tags(study)
+    note = "\n\n".join([study["question"], *study["finding"]])
+    tags = shared | {"dse.kind": "study", "mlflow.note.content": note}
     with mlflow.start_run(experiment_id=experiment, run_name=f"study {study['title']}", tags=tags) as run:
-        numbers = {k: v for k, v in (study["counts"] | study["seconds"]).items() if v is not None}
+        numbers = {f"count.{name}": float(number) for name, number in study["counts"].items() if number is not None}
+        numbers |= {f"time.{name} s": seconds for name, seconds in study["seconds"].items()}
         mlflow.log_metrics(numbers | ({"hypervolume": study["hypervolume"]} if study["hypervolume"] else {}))
         mlflow.log_dict(study["config"], "config.json")
         for name in ARTIFACTS:
             if (folder / name).is_file():
                 mlflow.log_artifact(str(folder / name))
-    study_tag = {"dse.study": run.info.run_id}
-    mlflow.MlflowClient().set_tag(run.info.run_id, "dse.study", run.info.run_id)
+        mlflow.set_tag("dse.study", run.info.run_id)
+    shared |= {"dse.study": run.info.run_id}
     for found in study["front"]:
-        tags = shared | study_tag | {"dse.kind": "front", "dse.front": found["name"], "dse.rebuild": found["command"]}
+        tags = shared | {"dse.kind": "front", "dse.front": found["name"], "dse.rebuild": found["command"]}
         log_point(mlflow, experiment, study, found, f"{study['title']} {found['name']}", tags)
     for found in study["baselines"]:
-        tags = shared | study_tag | {"dse.kind": "baseline", "dse.rebuild": found["command"]}
+        tags = shared | {"dse.kind": "baseline", "dse.rebuild": found["command"]}
         log_point(mlflow, experiment, study, found, found["name"], tags)
+
+
+def shared_tags(about: Mapping[str, Any]) -> dict[str, str]:
+    """Versions, commit, seed, command and the composed configuration, section by section, without its notes."""
+    tags = {f"dse.version.{name}": version for name, version in about["versions"].items()}
+    tags |= {"dse.commit": about["commit"] or "none", "dse.seed": str(about["seed"]), "dse.command": about["command"]}
+    for section, content in about["config"].items():
+        tags[f"dse.config.{section}"] = json.dumps(without_notes(content), separators=(",", ":"))[:LONGEST_TAG]
+    return tags
+
+
+def without_notes(node: Any) -> Any:
+    """A configuration without sources and class names."""
+    if not isinstance(node, Mapping):
+        return node
+    return {name: without_notes(value) for name, value in node.items() if name not in NOTES}
 
 
 def log_point(mlflow: Any, experiment: str, study: Any, found: Mapping[str, Any], name: str, tags: Any) -> None:
     """One flat run: parameters and metrics as plain numbers, the unit at the end of the key."""
-    shown = study["columns"]
-    params = {head(k, shown["parameters"][k]["unit"]): v for k, v in found["parameters"].items() if v is not None}
+    shown = study["columns"]["parameters"]
+    params = {head(key, shown[key]["unit"]): v for key, v in found["parameters"].items() if v is not None}
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags):
         mlflow.log_params(params | mapping_params(found))
-        mlflow.log_metrics(metrics_with_units(found, shown))
+        mlflow.log_metrics(metrics_with_units(found))
 
 
 def mapping_params(found: Mapping[str, Any]) -> dict[str, Any]:
     return {f"mapping.{name}": value for name, value in found["mapping"].items()}
 
 
-def metrics_with_units(found: Mapping[str, Any], shown: Mapping[str, Any] | None = None) -> dict[str, float]:
-    """Metrics, headrooms and shares in readable units; fixed units where runs of several sizes are compared."""
-    columns = shown or fixed_units()
+def metrics_with_units(found: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics, headrooms and shares as plain numbers, always in the same unit, so that runs share a column."""
     named = {}
-    for section in ("metrics", "headroom", "shares", "energy_shares"):
-        for name, column in columns[section].items():
+    for section, kind in SECTIONS.items():
+        for name, unit in units(kind).items():
             value = found[section][name]
             if value is not None:
-                label = name if section == "metrics" else f"{section}.{name}"
-                named[head(label, column["unit"])] = value * column["factor"]
+                factor, label = readable(unit, TYPICAL_SIZES.get(unit, 1.0))
+                named[head(name if section == "metrics" else f"{section}.{name}", label)] = value * factor
     return named
-
-
-def fixed_units() -> dict[str, Any]:
-    """The same unit for every run that is logged alone, so that the UI puts them in one column."""
-    sizes = {"s": 1e-3, "J/token": 1e-3, "W": 1.0, "B": 1e9}
-    names = display([])
-    for section, kind in (("metrics", Metrics), ("headroom", Headroom)):
-        for name, unit in units(kind).items():
-            names[section][name] |= dict(zip(("factor", "unit"), _sized(unit, sizes), strict=True))
-    return names
-
-
-def _sized(unit: str, sizes: Mapping[str, float]) -> tuple[float, str]:
-    from hw.units import readable
-
-    return readable(unit, sizes.get(unit, 1.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ class Session:
     overrides: list[str]
     folder: Path
     folders: list[str]
-    experiment: str
+    choices: dict[str, str]
 
     @classmethod
     def of(cls, config: Any) -> Session:
@@ -39,7 +41,13 @@ class Session:
         own = [path for path in sources if path and str(Path(path).resolve()) != shipped]
         given = [str(override) for override in HydraConfig.get().overrides.task]
         folder = Path(runtime.output_dir)
-        return cls(plain(config), given, folder, own, str(runtime.choices.get("experiment") or ""))
+        choices = {str(group): str(name) for group, name in runtime.choices.items() if not group.startswith("hydra")}
+        return cls(plain(config), given, folder, own, choices)
+
+    @property
+    def experiment(self) -> str:
+        """The name of the experiment's file."""
+        return self.choices.get("experiment", "")
 
     @property
     def tracking(self) -> dict[str, Any]:
@@ -95,3 +103,16 @@ def commit() -> str:
         return subprocess.run(words, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+def about(session: Session) -> dict[str, Any]:
+    """What every answer is kept with, so that it can be had again."""
+    return {
+        "command": shlex.join(["dse", *session.overrides]),
+        "created": datetime.datetime.now().isoformat(timespec="seconds"),
+        "seed": session.config["seed"],
+        "versions": versions(),
+        "commit": commit(),
+        "choices": session.choices,
+        "config": session.config,
+    }

@@ -13,7 +13,7 @@ from dse.mapping import Wanted, degrees, grid
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.schema import nearest
-from dse.session import Session
+from dse.session import Session, about
 from dse.store import write_json
 
 
@@ -61,8 +61,8 @@ def run(session: Session) -> None:
     found = template(session.overrides)
     result = answer(found, session.wanted)
     session.folder.mkdir(parents=True, exist_ok=True)
-    title = " ".join(session.overrides) or "default"
-    write_json(session.folder / "metrics.json", result | {"title": title, "config": session.config})
+    title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
+    write_json(session.folder / "metrics.json", result | {"title": title} | about(session))
     show(result)
     console.print(f"written to {session.folder / 'metrics.json'}")
 

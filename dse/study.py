@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,7 @@ from dse.problem import Problem, template
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.schema import target
-from dse.session import Session, commit, versions
+from dse.session import Session, about
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.tables import show, write_front
@@ -123,11 +122,6 @@ def describe(
         "title": config["title"] or session.experiment,
         "experiment": session.experiment,
         "question": config["question"],
-        "command": shell(["dse", *session.overrides]),
-        "created": datetime.datetime.now().isoformat(timespec="seconds"),
-        "seed": config["seed"],
-        "versions": versions(),
-        "commit": commit(),
         "counts": {
             "evaluated": len(designs),
             "feasible": int(goals.feasible(columns).sum()),
@@ -144,8 +138,7 @@ def describe(
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
         "finding": finding(goals, points, len(front)),
-        "config": config,
-    }
+    } | about(session)
 
 
 def design_point(

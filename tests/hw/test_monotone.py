@@ -1,0 +1,184 @@
+"""A better part never makes a token come later: random machines, random mappings, one part improved at a time."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from machines import arrays, candidate, degrees, mapping
+
+from dse.evaluate import Candidate, evaluate, pace
+from dse.metrics import Mapping
+from dse.problem import leaf_index
+
+MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
+ROUNDING = 1e-9  # relative: an improvement that changes nothing may still round otherwise in sums of a thousand terms
+# Fields that help when they grow, and fields that help when they shrink; where they stand is looked up.
+FASTER = (
+    "engine.cores", "engine.frequency", "engine.fill_width", "vector.rate", "bandwidth", "memory.sram.width",
+    "memory.stack.pad_rate", "sustained_fraction",
+)  # fmt: skip
+SLOWER = ("latency", "engine.overhead", "runtime.step_time", "runtime.layer_time", "oversubscription")
+FRACTIONS = ("sustained_fraction",)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A leaf of a candidate and whether a token comes earlier when it grows."""
+
+    key: str
+    index: int
+    helps: bool
+
+    def better(self, value: float, factor: float) -> float:
+        """The value improved by a factor above 1; cores stay whole, shares stay shares, overheads may start at 0."""
+        if self.key.endswith("cores"):
+            return float(np.ceil(value * factor))
+        if self.key.endswith("oversubscription"):
+            return max(1.0, value / factor)
+        better = value * factor if self.helps else value / factor
+        return min(1.0, better) if self.key.endswith(FRACTIONS) else better
+
+
+def names(found: Candidate) -> list[str]:
+    """The dotted key of every leaf."""
+    paths = jax.tree_util.tree_flatten_with_path(found)[0]
+    return [".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) for path, _ in paths]
+
+
+@functools.cache
+def knobs(machine: str) -> list[Knob]:
+    found = candidate(f"hw={machine}")
+    keys = [key for key in names(found) if key.startswith("hw.") and key.endswith(FASTER + SLOWER)]
+    return [Knob(key, leaf_index(found, key), key.endswith(FASTER)) for key in keys]
+
+
+@functools.cache
+def times_of(machine: str) -> Callable[[list[Any], Mapping], Any]:
+    """Compiled once a machine: its leaves and a mapping to both times and whether it is legal."""
+    shape = jax.tree.structure(candidate(f"hw={machine}"))
+
+    def times(leaves: list[Any], laid: Mapping) -> Any:
+        answer = evaluate(jax.tree.unflatten(shape, leaves), laid)
+        return answer.metrics.time_per_output_token, answer.metrics.time_to_first_token, answer.legal
+
+    return jax.jit(times)
+
+
+def draw_machine(machine: str, rng: random.Random) -> list[float]:
+    """The leaves of a machine like the shipped one, each improvable number between a quarter and four times it."""
+    serving = rng.choice(("chat", "interactive"))
+    leaves = [float(leaf) for leaf in jax.tree.leaves(candidate(f"hw={machine}", f"serving={serving}"))]
+    for knob in knobs(machine):
+        leaves[knob.index] = knob.better(leaves[knob.index], 4 ** rng.uniform(-1, 1))
+    return leaves
+
+
+def draw_mapping(machine: str, rng: random.Random, staged: bool) -> Mapping:
+    found = candidate(f"hw={machine}")
+    tensor, pipeline = rng.choice([pair for pair in degrees(found) if (pair[1] > 1) == staged])
+    tiers = range(len(found.hw.chip.tiers))
+    batch = round(2 ** rng.uniform(0, 7))
+    return mapping(tensor, pipeline, batch=batch, weights=rng.choice(tiers), cache=rng.choice(tiers))
+
+
+def assert_improves(machine: str, seed: int, staged: bool) -> None:
+    """Of one random machine under one random mapping, every improvable number by itself."""
+    rng = random.Random(seed)
+    leaves, laid = draw_machine(machine, rng), arrays(draw_mapping(machine, rng, staged))
+    before = jax.device_get(times_of(machine)(leaves, laid))
+    assert before[2], "the mapping tiles the machine"
+    for knob in knobs(machine):
+        better = list(leaves)
+        better[knob.index] = knob.better(leaves[knob.index], rng.choice((1.001, 1.05, 1.5, 4.0)))
+        after = jax.device_get(times_of(machine)(better, laid))
+        where = f"{knob.key}: {leaves[knob.index]:.6g} -> {better[knob.index]:.6g} under {laid}"
+        assert after[0] <= before[0] * (1 + ROUNDING), f"time per output token, {where}"
+        assert after[1] <= before[1] * (1 + ROUNDING), f"time to first token, {where}"
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@given(seed=seeds)
+def test_better_parts_never_slow_one_stage(machine: str, seed: int) -> None:
+    assert_improves(machine, seed, staged=False)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@given(seed=seeds)
+def test_better_parts_never_slow_several_stages(machine: str, seed: int) -> None:
+    assert_improves(machine, seed, staged=True)
+
+
+@given(
+    layers=st.integers(1, 128), stages=st.integers(1, 64), layer=st.floats(1e-6, 1e-3), head=st.floats(1e-6, 1e-2),
+    faster=st.floats(0.1, 1.0),
+)  # fmt: skip
+def test_faster_layers_never_slow_the_fullest_stage(
+    layers: int, stages: int, layer: float, head: float, faster: float
+) -> None:
+    now = float(pace(float(layers), float(stages), layer, head))
+    assert float(pace(float(layers), float(stages), layer * faster, head)) <= now * (1 + ROUNDING)
+    assert float(pace(float(layers), float(stages), layer, head * faster)) <= now * (1 + ROUNDING)
+
+
+def fullest(layers: int, stages: int, layer: float, head: float) -> float:
+    """The least that the fullest stage can take, over every number of layers beside the head."""
+    options = range(layers + 1) if stages > 1 else [layers]
+    others = max(1, stages - 1)
+    return min(max(beside * layer + head, -(-(layers - beside) // others) * layer) for beside in options)
+
+
+@given(layers=st.integers(1, 128), stages=st.integers(1, 64), ratio=st.floats(0.01, 20.0))
+@example(layers=31, stages=2, ratio=1.001)
+def test_layers_are_spread_as_well_as_they_can_be(layers: int, stages: int, ratio: float) -> None:
+    found = float(pace(float(layers), float(stages), 1.0, ratio))
+    assert found == pytest.approx(fullest(layers, stages, 1.0, ratio), rel=ROUNDING)
+
+
+def values_and_slopes(machine: str, leaves: list[float], laid: Mapping) -> tuple[float, list[float]]:
+    """The time per output token and its slope along every improvable number."""
+    shape, found = jax.tree.structure(candidate(f"hw={machine}")), knobs(machine)
+
+    def time(values: list[Any]) -> Any:
+        given = list(leaves)
+        for knob, value in zip(found, values, strict=True):
+            given[knob.index] = value
+        return evaluate(jax.tree.unflatten(shape, given), laid).metrics.time_per_output_token
+
+    value, slopes = jax.value_and_grad(time)([leaves[knob.index] for knob in found])
+    return float(value), [float(slope) for slope in slopes]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_slopes_have_the_sign_of_what_they_mean(machine: str, seed: int) -> None:
+    rng = random.Random(seed)
+    leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged=seed > 1)
+    value, slopes = values_and_slopes(machine, leaves, laid)
+    assert value > 0
+    assert np.isfinite(slopes).all()
+    for knob, slope in zip(knobs(machine), slopes, strict=True):
+        assert slope <= 0 if knob.helps else slope >= 0, f"{knob.key}: {slope:.3g}"
+    assert any(slope != 0 for slope in slopes)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_compiled_model_is_the_plain_one(machine: str) -> None:
+    """The times above are of the compiled model; sums may be taken in another order there."""
+    rng = random.Random(7)
+    leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged=True)
+    plainly = evaluate(jax.tree.unflatten(jax.tree.structure(candidate(f"hw={machine}")), leaves), laid).metrics
+    found = times_of(machine)(leaves, arrays(laid))
+    assert float(found[0]) == pytest.approx(float(plainly.time_per_output_token), rel=1e-12)
+    assert float(found[1]) == pytest.approx(float(plainly.time_to_first_token), rel=1e-12)
