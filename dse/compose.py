@@ -45,7 +45,7 @@ class Origin:
         self.overrides = list(overrides)
 
     def __call__(self, path: str) -> str:
-        """The place in words: `conf/hw/chip/engine/corsair.yaml: frequency`, or the override that set it."""
+        """The place in words: `conf/hw/chip/engine/NAME.yaml: frequency`, or the override that set it."""
         for override in self.overrides:
             if override.lstrip("+").split("=")[0] == path:
                 return f"command line, {override}: {path}"

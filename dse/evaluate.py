@@ -90,7 +90,7 @@ def passes(candidate: Candidate, mapping: Mapping) -> tuple[Pass, Pass]:
     prefill = Stream(serving.prompt, 1.0, serving.prefill_context, 1.0)
     network, heads = candidate.hw.network, candidate.model.attention.key_value_heads
     shards = attention_shards(mapping.tensor, heads)
-    groups = Groups(network.group(mapping.tensor), network.group(shards.context))
+    groups = Groups(network.group(mapping.tensor), network.group(shards.context, shards.heads))
     return (
         through_layers(candidate, mapping, decode, groups),
         through_layers(candidate, mapping, prefill, groups),

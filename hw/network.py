@@ -75,11 +75,12 @@ class Group(NamedTuple):
 
     steps: tuple[Step, ...]
     devices: Any
+    copies: Any
 
     def energy(self, size: Any) -> Any:
-        """Joules: at each level every part sends (n-1)/n of `size`."""
+        """Joules of all copies of the group: at each level every part sends (n-1)/n of `size`."""
         per_byte = [step.link.energy * (step.parts - 1) / (step.parts * step.inside) for step in self.steps]
-        return sum(per_byte) * self.devices * size
+        return sum(per_byte) * self.devices * self.copies * size
 
     def scatter_time(self, size: Any) -> Any:
         return sum(step.link.scatter(size, step.parts) for step in self.steps)
@@ -111,13 +112,13 @@ class Network(NamedTuple):
     def fanouts(self) -> tuple[Any, ...]:
         return tuple(level.fanout for level in self.levels)
 
-    def group(self, devices: Any) -> Group:
-        """`devices` neighbouring devices."""
+    def group(self, devices: Any, copies: Any = 1.0) -> Group:
+        """`devices` neighbouring devices, and `copies` of such groups that exchange at once, each by itself."""
         steps, inside = [], 1.0
         for level, parts in zip(self.levels, spread(self.fanouts, devices).parts, strict=True):
             steps.append(Step(level.link, parts, inside, inside * parts >= devices))
             inside = inside * parts
-        return Group(tuple(steps), devices)
+        return Group(tuple(steps), devices, copies)
 
     def hops(self, size: Any, stages: Any, inner: Any) -> Transfer:
         """The sends of `size` bytes through `stages` groups of `inner` devices, one after the other, and back.

@@ -22,12 +22,19 @@ SPREAD = "+/-"
 
 @functools.cache
 def registry() -> Any:
-    """The unit registry: pint's own, plus what a machine is counted in."""
+    """The unit registry: pint's own, plus what a machine is counted in.
+
+    Information gets a dimension of its own, or `1.2 GHz` would pass for a bandwidth.
+    """
+    import logging
+
     import pint
 
+    logging.getLogger("pint.util").setLevel(logging.ERROR)  # it announces that bit is defined again
     units = pint.UnitRegistry()
-    for name in ("USD = [currency]", "op = [operation]", "token = [token]", "clk = [clock]"):
+    for name in ("bit = [information]", "USD = [currency]", "op = [operation]", "token = [token]", "clk = [clock]"):
         units.define(name)
+    units._build_cache()  # or MB, TB, ... would keep the dimensions they were first given
     return units
 
 
@@ -93,11 +100,11 @@ class Rule:
         ]
 
     def _parse(self, text: str) -> float:
-        plain = text.split(SPREAD)[0]
-        found = NUMBER.match(plain)
+        found = NUMBER.match(text.partition(SPREAD)[0])
         if not found:
             raise ValueError(f"{text!r} is not a {self.noun}; {self.example}")
-        number, unit = float(found[1]), found[2].replace("%", "percent").replace("°C", "degC")
+        spread(text)
+        number, unit = float(found[1]), found[2]
         if not unit and self.unit:
             raise ValueError(f"{text!r} has no unit; {self.example}")
         return self._convert(number, unit, text)
@@ -105,7 +112,7 @@ class Rule:
     def _convert(self, number: float, unit: str, text: str) -> float:
         units = registry()
         try:
-            return float(units.Quantity(number, unit or "dimensionless").to(self.unit or "dimensionless").magnitude)
+            return float(units.Quantity(number, _named(unit)).to(_named(self.unit)).magnitude)
         except Exception as error:
             raise ValueError(f"{text!r} is not a {self.noun}; {self.example}") from error
 
@@ -130,14 +137,31 @@ def spread(text: Any) -> float:
     """The relative half-width that a text states, `150 TB/s +/- 5 %` -> 0.05; 0 where it states none."""
     if not isinstance(text, str) or SPREAD not in text:
         return 0.0
-    plain, width = text.split(SPREAD)
-    found, about = NUMBER.match(width), NUMBER.match(plain)
-    if not found or not about:
+    about, _, width = text.partition(SPREAD)
+    found, value = NUMBER.match(width), NUMBER.match(about)
+    if not found or not value:
         raise ValueError(f"{text!r} has no readable spread; write it like '150 TB/s +/- 5 %'")
-    if "%" in found[2]:
+    if found[2] == "%":
         return float(found[1]) / 100
-    unit = found[2] or about[2]
-    return float(registry().Quantity(float(found[1]), unit).to(about[2]).magnitude) / abs(float(about[1]))
+    return _relative(float(found[1]), found[2] or value[2], float(value[1]), value[2], text)
+
+
+def _relative(width: float, width_unit: str, value: float, unit: str, text: str) -> float:
+    """A width over the value that it belongs to, both with their units; a width in degC is a difference."""
+    units = registry()
+    try:
+        size = units.Quantity(value, _named(unit)).to_base_units()
+        difference = units.Quantity(
+            width, _named(width_unit).replace("degC", "delta_degC").replace("delta_delta", "delta")
+        )
+        return float(difference.to(size.units).magnitude) / abs(float(size.magnitude))
+    except Exception as error:
+        raise ValueError(f"{text!r} has no readable spread; write it like '150 TB/s +/- 5 %'") from error
+
+
+def _named(unit: str) -> str:
+    """A unit as the registry knows it."""
+    return unit.replace("%", "percent").replace("\u00b0C", "degC") or "dimensionless"
 
 
 def quantity(unit: str, *, above: float | None = None, least: float | None = 0, most: float | None = None) -> Any:
@@ -170,14 +194,14 @@ def _converter(rule: Rule) -> Any:
 
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
             (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
-PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk", "1/s"}
+PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk"}
 
 
 def readable(unit: str, size: float) -> tuple[float, str]:
     """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
     if unit == "m^2":
         return 1e6, "mm2"
-    if unit in PLAIN or size == 0 or not math.isfinite(size):
+    if unit in PLAIN or unit.startswith("1/") or size == 0 or not math.isfinite(size):
         return 1.0, unit
     scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])
     return 1 / scale, prefix + unit

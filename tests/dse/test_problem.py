@@ -106,16 +106,3 @@ def test_too_many_combinations_of_files_are_refused() -> None:
     space = {"hw/chip/memory": ["sram_lpddr5"] * 70, "format": ["mxint8"] * 70}
     with pytest.raises(ValueError, match="space: more than 4096 combinations of files"):
         Problem(MACHINE, space, WANTED, 8).templates()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "words"),
-    [
-        (Wanted("time_per_output_token", tensor=48), "mapping.tensor=48"),
-        (Wanted("time_per_output_token", weights="hbm"), "mapping.weights: this chip has no tier 'hbm'"),
-        (Wanted("time_per_output_token", cache="srm"), "mapping.cache: this chip has no tier 'srm'.*'sram'"),
-    ],
-)
-def test_a_mapping_that_no_design_can_have_is_refused_in_words(wanted: Wanted, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        Problem(MACHINE, {"hw.chip.engine.cores": [128, 256]}, wanted, 2).evaluate(np.array([[0.0], [1.0]]))

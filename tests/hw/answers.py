@@ -135,7 +135,9 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats)),
         Question("holds_group", "", lambda it, a, q: it.holds_group(FOUR, TWO)),
         Question("replicas", "", lambda it, a, q: it.replicas(FOUR, TWO)),
-        Question("network.group.all_reduce", ("s", "J"), lambda it, a, q: group(it).all_reduce(q(1e6, "B"), q(5e5, "B"))),
+        Question(
+            "network.group.all_reduce", ("s", "J"), lambda it, a, q: group(it).all_reduce(q(1e6, "B"), q(5e5, "B"))
+        ),
         Question("network.group.all_gather", ("s", "J"), lambda it, a, q: group(it).all_gather(q(1e6, "B"))),
         Question("network.group.reduce_scatter", ("s", "J"), lambda it, a, q: group(it).reduce_scatter(q(1e6, "B"))),
         Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),

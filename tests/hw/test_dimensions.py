@@ -69,7 +69,14 @@ def answer_scales(component: eqx.Module, found: dict[str, list[Any]], chosen: Ba
 
 def test_dimensions_are_told_apart() -> None:
     """The rescaling itself: newtons, joules and volts change as they should, counts do not."""
-    chosen = {"[length]": 2.0, "[mass]": 3.0, "[time]": 5.0, "[temperature]": 7.0, "[current]": 11.0, "[currency]": 13.0}
+    chosen = {
+        "[length]": 2.0,
+        "[mass]": 3.0,
+        "[time]": 5.0,
+        "[temperature]": 7.0,
+        "[current]": 11.0,
+        "[currency]": 13.0,
+    }
     energy = 3 * 2**2 / 5**2
     expected = {"J": energy, "W": energy / 5, "J/B": energy, "V": energy / 5 / 11, "K*m^2/W": 7 * 4 / (energy / 5)}
     expected |= {"B/s": 1 / 5, "op/clk": 1, "J/token": energy, "USD/J": 13 / energy, "1/m^2": 1 / 4, "dB": 1, "": 1}

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, degrees, mapping
 
@@ -62,15 +62,15 @@ def knobs(machine: str) -> list[Knob]:
 
 
 @functools.cache
-def times_of(machine: str) -> Callable[[list[Any], Mapping], Any]:
-    """Compiled once a machine: its leaves and a mapping to both times and whether it is legal."""
+def times_of(machine: str) -> Callable[[np.ndarray, Mapping], Any]:
+    """Compiled once a machine: machines like it [machines, leaves] under one mapping to both times and legality."""
     shape = jax.tree.structure(candidate(f"hw={machine}"))
 
-    def times(leaves: list[Any], laid: Mapping) -> Any:
-        answer = evaluate(jax.tree.unflatten(shape, leaves), laid)
+    def times(leaves: Any, laid: Mapping) -> Any:
+        answer = evaluate(jax.tree.unflatten(shape, list(leaves)), laid)
         return answer.metrics.time_per_output_token, answer.metrics.time_to_first_token, answer.legal
 
-    return jax.jit(times)
+    return jax.jit(jax.vmap(times, in_axes=(0, None)))
 
 
 def draw_machine(machine: str, rng: random.Random) -> list[float]:
@@ -90,31 +90,40 @@ def draw_mapping(machine: str, rng: random.Random, staged: bool) -> Mapping:
     return mapping(tensor, pipeline, batch=batch, weights=rng.choice(tiers), cache=rng.choice(tiers))
 
 
+def improved(machine: str, leaves: list[float], rng: random.Random) -> np.ndarray:
+    """The machine and, a row each, the machine with one improvable number improved."""
+    rows = np.tile(leaves, (1 + len(knobs(machine)), 1))
+    for row, knob in zip(rows[1:], knobs(machine), strict=True):
+        row[knob.index] = knob.better(row[knob.index], rng.choice((1.001, 1.05, 1.5, 4.0)))
+    return rows
+
+
 def assert_improves(machine: str, seed: int, staged: bool) -> None:
     """Of one random machine under one random mapping, every improvable number by itself."""
     rng = random.Random(seed)
     leaves, laid = draw_machine(machine, rng), arrays(draw_mapping(machine, rng, staged))
-    before = jax.device_get(times_of(machine)(leaves, laid))
-    assert before[2], "the mapping tiles the machine"
-    for knob in knobs(machine):
-        better = list(leaves)
-        better[knob.index] = knob.better(leaves[knob.index], rng.choice((1.001, 1.05, 1.5, 4.0)))
-        after = jax.device_get(times_of(machine)(better, laid))
-        where = f"{knob.key}: {leaves[knob.index]:.6g} -> {better[knob.index]:.6g} under {laid}"
-        assert after[0] <= before[0] * (1 + ROUNDING), f"time per output token, {where}"
-        assert after[1] <= before[1] * (1 + ROUNDING), f"time to first token, {where}"
+    rows = improved(machine, leaves, rng)
+    *times, legal = jax.device_get(times_of(machine)(rows, laid))
+    assert legal.all(), "the mapping tiles the machine"
+    for name, found in zip(("time per output token", "time to first token"), times, strict=True):
+        for knob, row, time in zip(knobs(machine), rows[1:], found[1:], strict=True):
+            change = f"{knob.key}: {leaves[knob.index]:.6g} -> {row[knob.index]:.6g}"
+            assert time <= found[0] * (1 + ROUNDING), f"{name} {found[0]:.9g} -> {time:.9g} s, {change}, {laid}"
 
 
 seeds = st.integers(0, 2**32 - 1)
+MANY = settings(max_examples=300)  # an example is a millisecond
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+@MANY
 @given(seed=seeds)
 def test_better_parts_never_slow_one_stage(machine: str, seed: int) -> None:
     assert_improves(machine, seed, staged=False)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+@MANY
 @given(seed=seeds)
 def test_better_parts_never_slow_several_stages(machine: str, seed: int) -> None:
     assert_improves(machine, seed, staged=True)
@@ -169,7 +178,8 @@ def test_slopes_have_the_sign_of_what_they_mean(machine: str, seed: int) -> None
     assert value > 0
     assert np.isfinite(slopes).all()
     for knob, slope in zip(knobs(machine), slopes, strict=True):
-        assert slope <= 0 if knob.helps else slope >= 0, f"{knob.key}: {slope:.3g}"
+        rounding = ROUNDING * value / (leaves[knob.index] or value)  # slopes of two ways round to the token may cancel
+        assert slope <= rounding if knob.helps else slope >= -rounding, f"{knob.key}: {slope:.3g}"
     assert any(slope != 0 for slope in slopes)
 
 
@@ -179,6 +189,6 @@ def test_the_compiled_model_is_the_plain_one(machine: str) -> None:
     rng = random.Random(7)
     leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged=True)
     plainly = evaluate(jax.tree.unflatten(jax.tree.structure(candidate(f"hw={machine}")), leaves), laid).metrics
-    found = times_of(machine)(leaves, arrays(laid))
-    assert float(found[0]) == pytest.approx(float(plainly.time_per_output_token), rel=1e-12)
-    assert float(found[1]) == pytest.approx(float(plainly.time_to_first_token), rel=1e-12)
+    found = times_of(machine)(improved(machine, leaves, rng), arrays(laid))
+    assert float(found[0][0]) == pytest.approx(float(plainly.time_per_output_token), rel=1e-12)
+    assert float(found[1][0]) == pytest.approx(float(plainly.time_to_first_token), rel=1e-12)
