@@ -88,13 +88,17 @@ def passes(candidate: Candidate, mapping: Mapping) -> tuple[Pass, Pass]:
     serving, tokens = candidate.serving, micro_batch(mapping)
     decode = Stream(tokens, tokens, serving.mean_context, tokens)
     prefill = Stream(serving.prompt, 1.0, serving.prefill_context, 1.0)
-    network, heads = candidate.hw.network, candidate.model.attention.key_value_heads
-    shards = attention_shards(mapping.tensor, heads)
-    groups = Groups(network.group(mapping.tensor), network.group(shards.context, shards.heads))
+    groups = exchange_groups(candidate, mapping.tensor)
     return (
         through_layers(candidate, mapping, decode, groups),
         through_layers(candidate, mapping, prefill, groups),
     )
+
+
+def exchange_groups(candidate: Candidate, tensor: Any) -> Groups:
+    """The tensor group, and in it a group for each shard of heads, whose devices share the heads' context."""
+    network, shards = candidate.hw.network, attention_shards(tensor, candidate.model.attention.key_value_heads)
+    return Groups(network.group(tensor), network.group(shards.context, shards.heads))
 
 
 def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, groups: Groups) -> Pass:

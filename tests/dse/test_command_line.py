@@ -238,9 +238,7 @@ def test_a_point_of_the_front_is_a_command_line_that_rebuilds_it(
     check_rebuilt(points.iloc[0], found)
 
 
-def test_a_study_is_one_run_and_one_flat_run_for_each_point(
-    searched: tuple[Path, Done], front: pd.DataFrame
-) -> None:
+def test_a_study_is_one_run_and_one_flat_run_for_each_point(searched: tuple[Path, Done], front: pd.DataFrame) -> None:
     by_kind: dict[str, list[Any]] = {}
     found = runs(searched[0] / "runs.db")
     for run in found["sram_or_3d_dram"]:
@@ -325,7 +323,11 @@ def test_a_server_that_is_down_costs_seconds_and_no_files(unreachable: tuple[Pat
 
 def test_an_own_experiment_is_searched_on_equal_terms(unreachable: tuple[Path, Done]) -> None:
     study = json.loads((unreachable[0] / "study" / "study.json").read_text())
-    assert (study["title"], study["experiment"], study["counts"]["evaluated"]) == ("A small question", "small", DIFFERENT)
+    assert (study["title"], study["experiment"], study["counts"]["evaluated"]) == (
+        "A small question",
+        "small",
+        DIFFERENT,
+    )
     for point in study["front"]:
         assert any(word.startswith("--config-dir=/") for word in shlex.split(point["command"]))
 

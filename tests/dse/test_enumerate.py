@@ -109,7 +109,9 @@ def test_an_interrupted_enumeration_goes_on_where_it_was(
     for part in whole.parts()[:left]:
         shutil.copy(part, begun.folder / part.name)
     evaluate, asked = Problem.evaluate, []
-    monkeypatch.setattr(Problem, "evaluate", lambda self, designs: asked.append(len(designs)) or evaluate(self, designs))
+    monkeypatch.setattr(
+        Problem, "evaluate", lambda self, designs: asked.append(len(designs)) or evaluate(self, designs)
+    )
     resumed = enumerated(tmp_path, large, search(keep=SIZE))
     assert sum(asked) == SIZE - left * CHUNK
     assert [part.name for part in resumed.parts()] == [part.name for part in whole.parts()]

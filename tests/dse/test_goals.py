@@ -142,7 +142,11 @@ def test_violations_are_said_with_their_units() -> None:
 @pytest.mark.parametrize(
     ("goals", "constraints", "words"),
     [
-        ({"energy_per_tokn": "minimize"}, [], r"objectives\.goals: there is no 'energy_per_tokn'; .*'energy_per_token'"),
+        (
+            {"energy_per_tokn": "minimize"},
+            [],
+            r"objectives\.goals: there is no 'energy_per_tokn'; .*'energy_per_token'",
+        ),
         ({"energy_per_token": "least"}, [], r"objectives\.goals\.energy_per_token: 'least' .*maximize or minimize"),
         ({"energy_per_token": "minimize"}, ["memry"], r"objectives\.constraints: there is no 'memry'; .*'memory'"),
         ({}, ["memory"], r"objectives\.goals: nothing is wanted"),

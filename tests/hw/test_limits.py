@@ -12,14 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machines import SYSTEMS, candidate, degrees, mapping
 
-from dse.evaluate import Candidate, evaluate
+from dse.evaluate import Candidate, evaluate, exchange_groups
 from dse.metrics import Mapping
 from dse.step import run
 from hw.chip import Placement
 from hw.engine import WeightStationaryArray
 from hw.link import Link
-from models.operators import AllReduce, ContextScatter, Groups, Work
-from models.parallelism import attention_shards
+from models.operators import AllReduce, ContextScatter, Work
 
 ENDLESS = 1e15  # times the bandwidth: what is left of a transfer is far below a rounding of its latency
 ROUNDING = 1e-9  # relative: sums of some thousand doubles
@@ -162,8 +161,7 @@ def test_all_reduce_takes_the_fastest_way(size: float, parts: int, reduces: floa
 
 def exchanged(found: Candidate, tensor: float, exchange: Any) -> Any:
     """Time and joules of one exchange in a tensor group, as a step has them."""
-    network, heads = found.hw.network, found.model.attention.key_value_heads
-    groups = Groups(network.group(tensor), network.group(attention_shards(tensor, heads).context))
+    groups = exchange_groups(found, tensor)
     done = run(found.hw, Work((), (exchange,)), found.format, Placement(0.0, 0.0), groups)
     return done.times.exchange, done.energies.exchange
 

@@ -43,9 +43,10 @@ def published(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_are_as_many_as_published(name: str) -> None:
-    """0.5 %: the published count is rounded to three digits; the computed one leaves nothing out and is exact."""
+    """0.5 %: the published count is rounded to three digits. The computed one leaves out the norms and is exact else."""
     row, found = published(name), float(model(name).parameters())
-    assert found == float(row["params_total_calc"])
+    norms = (2 * model(name).layers + 1) * model(name).hidden
+    assert found - norms == float(row["params_total_calc"])
     assert found == pytest.approx(float(row["published_params"].rstrip("B")) * 1e9, rel=0.005)
 
 
@@ -129,14 +130,15 @@ def operations(work: Work) -> tuple[float, float]:
     ids=["prompt", "rest of a prompt", "step of eight"],
 )
 def test_operations_are_those_that_a_compiler_counts(sequences: int, tokens: int, context: int) -> None:
-    """2 %: norms, rotary, softmax, gate and residual sums are counted by other rules there (no exponentials, no
-    maximum, another order); beside the products they are 1 to 2 % of a layer of this size. The plain layer attends to
-    all of the context, so the context is asked for, not its causal mean."""
+    """The plain layer attends to all of the context, so the context is asked for, not its causal mean.
+
+    Products alone: norms, rotary, softmax, gates and sums are 0.2 % of a layer of this size. Those by themselves: 20 %,
+    since the compiler counts no exponential and no maximum, and fuses what it likes.
+    """
     counted = compiled_operations(sequences, tokens, context)
     products, beside = operations(SMALL.layer(float(sequences * tokens), float(sequences), float(context), 1.0))
-    assert counted == pytest.approx(products, rel=0.02)
-    assert counted == pytest.approx(products + beside, rel=0.02)
-    assert counted > products
+    assert counted == pytest.approx(products, rel=0.005)
+    assert counted - products == pytest.approx(beside, rel=0.2)
 
 
 def test_the_head_is_one_product() -> None:
