@@ -1,0 +1,228 @@
+"""Wrong input: an exit code, and one message with the place, the value, the rule and what to write instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from running import Done, run_here, run_process
+from small import SMALL
+
+from dse.messages import message
+
+EVALUATE = ("task=evaluate", "hw=corsair_card", "model=llama3_8b", "serving=interactive", "tracking=none")
+
+
+def refused(done: Done, *words: str) -> None:
+    """One message, with all of these words, and no traceback."""
+    assert done.code == 1
+    lines = done.err.strip().splitlines()
+    told = [line for line in lines if line.startswith("dse: ")]
+    assert len(told) == 1, done.err
+    assert lines[-1] == told[0], "the message is the last line and the only one of its kind"
+    assert "Traceback" not in done.err + done.out
+    assert "not your input's fault" not in done.err
+    for word in words:
+        assert word in told[0], told[0]
+
+
+EVALUATIONS = [
+    # quantities: place, value, rule, remedy
+    ("hw.chip.engine.frequency='4 TB'", ["frequency", "'4 TB'", "Hz", "'1.2 GHz'"]),
+    ("hw.chip.engine.frequency=4", ["frequency: 4 has no unit", "'1.2 GHz'"]),
+    ("hw.chip.engine.frequency=-1 GHz", ["frequency", "'-1 GHz'", "must be above 0 Hz"]),
+    ("hw.chip.engine.frequency=0 GHz", ["'0 GHz'", "must be above 0 Hz"]),
+    ("hw.chip.engine.frequency=null", ["frequency", "None", "'1.2 GHz'"]),
+    ("hw.chip.engine.frequency=[1 GHz,2 GHz]", ["frequency", "'1.2 GHz'"]),
+    ("hw.chip.engine.frequency=1 GHz +/- some", ["frequency", "some"]),
+    ("hw.chip.engine.cores=0", ["cores", "0 must be at least 1"]),
+    ("hw.chip.engine.cores=1.5", ["cores", "1.5 must be a whole number"]),
+    ("hw.levels.card.fanout=-2", ["hw.levels.card.fanout", "-2 must be at least 1"]),
+    ("serving.users=0", ["serving.users", "0 must be at least 1"]),
+    ("serving.prefill_share=2", ["serving.prefill_share", "2 must be at most 1"]),
+    ("serving.prompt=many", ["serving.prompt", "'many'", "whole number"]),
+    ("model.layers=0", ["model.layers", "0 must be at least 1"]),
+    ("model.attention.heads=33", ["heads", "33", "8"]),
+    # keys and choices: the nearest
+    ("hw.chip.engine.freqency=1 GHz", ["hw.chip.engine.freqency", "did you mean 'frequency'?"]),
+    ("+hw.chip.engine.freqency=1 GHz", ["hw.chip.engine.freqency", "did you mean 'frequency'?"]),
+    ("mapping.tenser=4", ["mapping.tenser", "did you mean 'tensor'?"]),
+    ("+mapping.tenser=4", ["mapping.tenser", "did you mean 'tensor'?"]),
+    ("hwd.chip=1", ["hwd", "hw"]),
+    ("hw=corsiar_card", ["hw=corsiar_card", "did you mean hw=corsair_card?"]),
+    ("model=llama3_8B", ["model=llama3_8B", "did you mean model=llama3_8b?"]),
+    ("hw/chip/memory=stack", ["hw/chip/memory=stack", "did you mean hw/chip/memory=stack_lpddr5x?"]),
+    ("task=evalute", ["task=evalute", "did you mean task=evaluate?"]),
+    # mappings and formats
+    ("mapping.tensor=48", ["mapping.tensor=48", "8 chips", "[1, 2, 4, 8]"]),
+    ("mapping.tensor=-1", ["mapping.tensor", "-1", "whole number from 1, or auto"]),
+    ("mapping.batch=0", ["mapping.batch", "0", "whole number from 1, or auto"]),
+    ("mapping.pipeline=33", ["mapping.pipeline=33", "at most"]),
+    ("mapping.weights=hbm", ["mapping.weights", "'hbm'", "lpddr, sram"]),
+    ("mapping.cache=srm", ["mapping.cache", "'srm'", "did you mean 'sram'?"]),
+    ("mapping.objective=energy", ["mapping.objective", "'energy'", "energy_per_token"]),
+    ("format=fp8", ["format", "exponent", "format=mxint8"]),
+    # classes
+    ("hw.chip.engine._target_=os.system", ["hw.chip.engine", "'os.system'", "hw., models."]),
+    ("hw.chip.engine._target_=hw.engine.Nothing", ["hw.chip.engine", "'hw.engine.Nothing' does not exist"]),
+    ("hw.chip.memory.sram=3", ["hw.chip.memory", "component"]),
+]
+
+
+@pytest.mark.parametrize(("word", "told"), EVALUATIONS, ids=[word for word, _ in EVALUATIONS])
+def test_a_wrong_word_is_refused(tmp_path: Path, word: str, told: list[str]) -> None:
+    done = run_here(tmp_path, *EVALUATE, "hydra.run.dir=run", word)
+    refused(done, *told)
+    assert not list(tmp_path.rglob("metrics.json"))
+
+
+SEARCHES = [
+    ("search.trials=0", ["search.trials", "0 must be at least 1"]),
+    ("search.trials=many", ["search.trials", "many"]),
+    ("search.batch=0", ["search.batch", "0 must be at least 1"]),
+    ("seed=abc", ["seed", "'abc'"]),
+    ("seed=-1", ["seed", "-1"]),
+    ("+search.trails=3", ["search", "trails", "trials"]),
+    ("search.sampler._target_=os.system", ["search.sampler._target_", "'os.system'", "optuna.samplers"]),
+    ("search._target_=os.system", ["search", "'os.system'"]),
+    ("search/sampler=nsga4", ["search/sampler=nsga4", "did you mean search/sampler=nsga3?"]),
+    ("+search.sampler.populaton_size=8", ["search.sampler", "populaton_size"]),
+    ("space.hw.chip.engine.cores=[]", ["hw.chip.engine.cores", "[]"]),
+    ("+space.hw.chip.engine.coers=[1,2]", ["space: hw.chip.engine.coers", "did you mean 'hw.chip.engine.cores'?"]),
+    ("+space.hw.chip.engine.rows=[]", ["space: hw.chip.engine.rows", "empty", "at least one value"]),
+    ("+space.hw.chip.engine.rows={low: 9, high: 8}", ["space: hw.chip.engine.rows", "low 9 is above high 8"]),
+    ("+space.hw.chip.engine.overhead=[4 TB]", ["space: hw.chip.engine.overhead", "'4 TB'", "'115 ns'"]),
+    ("+space.speed=[1,2]", ["space", "speed"]),
+    ("+space.model=[llama3_8b,llama]", ["model=llama", "did you mean model=llama3_8b?"]),
+    ("+space.format=[mxint8,fp8]", ["format", "exponent", "format=mxint8"]),
+    ("+objectives.goals.energy=minimize", ["objectives.goals", "'energy'"]),
+    ("objectives.goals.energy_per_token=least", ["energy_per_token", "'least'", "maximize or minimize"]),
+    ("objectives.constraints=[memry]", ["objectives.constraints", "'memry'", "did you mean 'memory'?"]),
+    ("mapping.tensor=48", ["mapping.tensor=48", "[1, 2, 4, 8]"]),
+    ("mapping.weights=hbm", ["mapping.weights", "'hbm'"]),
+    ("mapping.weights=sram", ["mapping.weights", "'sram'", "lpddr, stack"]),
+    ("resume=nowhere", ["resume", "nowhere", "interrupted"]),
+]
+
+
+@pytest.mark.parametrize(("word", "told"), SEARCHES, ids=[word for word, _ in SEARCHES])
+def test_a_wrong_search_is_refused(own: Path, tmp_path: Path, word: str, told: list[str]) -> None:
+    given = [other for other in (*SMALL, "search.trials=8") if other.split("=")[0] != word.split("=")[0]]
+    words = given if word.startswith("resume") else [*given, "hydra.run.dir=run"]
+    refused(run_here(tmp_path, "--config-dir", str(own), *words, word), *told)
+    assert not list(tmp_path.rglob("front.csv"))
+
+
+def test_a_file_of_ones_own_is_named_where_it_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "hw").mkdir(parents=True)
+    path = tmp_path / "mine" / "hw" / "slow_card.yaml"
+    path.write_text("defaults: [corsair_card, _self_]\nchip: {engine: {frequency: 4 TB}}\n")
+    words = [word for word in EVALUATE if not word.startswith("hw=")]
+    done = run_here(tmp_path, "--config-dir=mine", *words, "hw=slow_card", "hydra.run.dir=run")
+    refused(done, f"{path}: chip.engine.frequency", "'4 TB'", "'1.2 GHz'")
+
+
+def test_a_shipped_file_is_named_from_conf(tmp_path: Path) -> None:
+    """Two files that do not go together: the one whose value is refused is named, not the command line."""
+    done = run_here(tmp_path, *EVALUATE, "hydra.run.dir=run", "~hw.chip.engine.cores")
+    refused(done, "conf/hw/chip/engine/corsair.yaml" if "conf/" in done.err else "hw.chip.engine", "cores is missing")
+
+
+@pytest.mark.parametrize("words", [("task=log",), ("task=log", "run=nowhere")], ids=["run missing", "run nowhere"])
+def test_a_run_that_is_not_there_cannot_be_logged(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run_here(tmp_path, *words, f"tracking.uri=sqlite:///{tmp_path}/runs.db")
+    refused(done, "run: ", "nowhere" if len(words) > 1 else "dse task=log run=FOLDER")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_run_that_did_not_finish_cannot_be_logged(tmp_path: Path) -> None:
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "search.json").write_text("{}")
+    done = run_here(tmp_path, "task=log", "run=begun", f"tracking.uri=sqlite:///{tmp_path}/runs.db")
+    refused(done, "begun", "did not finish")
+    assert "tracking.uri" not in done.err
+
+
+def test_a_folder_that_is_not_there_is_not_made_by_resuming(own: Path, tmp_path: Path) -> None:
+    run_here(tmp_path, "--config-dir", str(own), *SMALL, "search.trials=8", "resume=nowhere")
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.fixture(scope="module")
+def begun(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search of eight designs."""
+    folder = tmp_path_factory.mktemp("begun")
+    done = run_here(folder, "--config-dir", str(own), *SMALL, "search.trials=8", "hydra.run.dir=study")
+    assert done.code == 0, done.err
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("seed=2", ["seed: 1 then, 2 now"]),
+        ("search.trials=16", ["search.trials: 8 then, 16 now"]),
+        ("hw.chip.engine.overhead=100 ns", ["hw.chip.engine.overhead: '200 ns' then, '100 ns' now"]),
+        ("objectives.constraints=[memory]", ["objectives.constraints"]),
+        ("serving.users=9", ["serving.users: 60 then, 9 now"]),
+    ],
+)
+def test_a_search_cannot_go_on_as_another(own: Path, begun: Path, word: str, told: list[str]) -> None:
+    given = [other for other in (*SMALL, "search.trials=8") if other.split("=")[0] != word.split("=")[0]]
+    before = {path: path.read_bytes() for path in (begun / "study").rglob("*") if path.is_file()}
+    done = run_here(begun, "--config-dir", str(own), *given, word, "resume=study")
+    refused(done, "resume: ", *told, "repeat its command line: dse ")
+    assert {path: path.read_bytes() for path in (begun / "study").rglob("*") if path.is_file()} == before
+
+
+def test_the_command_line_to_repeat_is_whole(own: Path, begun: Path) -> None:
+    """Typed as it is told, it goes on."""
+    done = run_here(begun, "--config-dir", str(own), *SMALL, "search.trials=8", "seed=2", "resume=study")
+    import shlex
+
+    words = shlex.split(done.err.strip().rpartition("repeat its command line: ")[2])
+    assert words[0] == "dse"
+    assert run_here(begun, *words[1:]).code == 0
+
+
+def test_tracebacks_are_shown_where_they_are_asked_for(tmp_path: Path) -> None:
+    words = (*EVALUATE, "hw.chip.engine.frequency=4 TB")
+    plain, full = run_process(tmp_path, *words), run_process(tmp_path, *words, HYDRA_FULL_ERROR="1")
+    refused(plain, "'4 TB' is not a quantity in Hz")
+    assert plain.err.count("\n") == 1
+    assert full.code != 0
+    assert "Traceback" in full.err
+    assert "'4 TB' is not a quantity in Hz" in full.err
+
+
+def test_the_other_jobs_of_a_sweep_are_done(tmp_path: Path) -> None:
+    words = ("-m", *EVALUATE, "mapping.tensor=48,8", "mapping.pipeline=1", "hydra.sweep.dir=many")
+    done = run_here(tmp_path, *words)
+    refused(done, "mapping.tensor=48")
+    assert [path.parent.name for path in tmp_path.rglob("metrics.json")] == ["1"]
+
+
+@pytest.mark.parametrize("keep", [1, 1000])
+def test_what_fits_nowhere_is_an_answer(own: Path, tmp_path: Path, keep: int) -> None:
+    """Llama 3 70B in the 2 GB of a card's SRAM: no error; the smallest violation is said, the front has only a head."""
+    words = ("hw=corsair_card", "model=llama3_70b", "serving=interactive", "space=none", "baselines=null")
+    space = "+space.hw.chip.engine={cores: [128, 256], frequency: [0.8 GHz, 1.2 GHz]}"
+    limits = ("mapping.weights=sram", "mapping.tensor=8", "mapping.pipeline=1", "tracking=none")
+    search = ("search=enumerate", "search.batch=8", f"search.keep={keep}", "hydra.run.dir=study")
+    done = run_here(tmp_path, *words, space, *limits, *search)
+    assert done.code == 0, done.err
+    front = pd.read_csv(tmp_path / "study" / "front.csv")
+    assert len(front) == 0
+    assert {"hw.chip.engine.cores", "command"} <= set(front.columns)
+    study = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert study["counts"] == {"evaluated": 4, "feasible": 0, "front": 0, "space": 4}
+    least = min(-point["headroom"]["memory"] for point in study["nearest"])
+    assert least > 8e9, "72 GB over 8 chiplets of 256 MB"
+    assert f"memory short by {least / 1e9:.3g} GB" in done.out
+
+
+def test_a_bug_is_not_blamed_on_the_input() -> None:
+    assert message(KeyError("x")).startswith("this is not your input's fault: KeyError: 'x'")
+    assert message(ValueError("hw: wrong")) == "hw: wrong"
