@@ -43,7 +43,7 @@ def published(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_are_as_many_as_published(name: str) -> None:
-    """0.5 %: the published count is rounded to three digits. The computed one leaves out the norms and is exact else."""
+    """0.5 %: the published count is rounded to three digits. The computed one is exact, but leaves out the norms."""
     row, found = published(name), float(model(name).parameters())
     norms = (2 * model(name).layers + 1) * model(name).hidden
     assert found - norms == float(row["params_total_calc"])
@@ -231,7 +231,7 @@ def test_a_prompt_multiplies_weights_as_often_as_its_steps(tokens: int, tensor: 
 
 @pytest.mark.parametrize("tokens", [1, 2, 101, 1155])
 def test_a_prompt_attends_as_often_as_its_steps(tokens: int) -> None:
-    """Token i attends to i tokens, itself included. The mean context is a half for even counts, and rounded up whole."""
+    """Token i attends to i tokens, itself included. Of an even count the mean is no whole number and is rounded up."""
     found = model("llama3_8b")
     prompt = cache_macs(found.layer(float(tokens), 1.0, (tokens + 1) / 2, 1.0))
     steps = sum(range(1, tokens + 1)) * cache_macs(found.layer(1.0, 1.0, 1.0, 1.0))

@@ -1,0 +1,55 @@
+"""`dse --help`, without starting anything."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from dse.compose import conf_folder
+
+TEXT = """inferscape: explore the design space of AI-inference hardware.
+
+  dse                                   search the default experiment's space for its Pareto front
+  dse experiment=NAME                   another experiment
+  dse task=evaluate hw=NAME model=NAME serving=NAME format=NAME
+                                        evaluate one machine under its best mapping
+  dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each
+  dse search=optuna search.trials=500   sample the space instead of enumerating it
+  dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
+  dse task=log run=FOLDER               log a finished run again
+  dse --cfg job                         show the composed configuration
+  dse --config-dir FOLDER ...           YAMLs of your own, beside the shipped ones
+  dse --hydra-help                      what Hydra itself understands
+
+Any value may be set: hw.chip.engine.frequency='1.2 GHz' hw.levels.rack.fanout=4 mapping.tensor=16
+
+Choices
+{choices}
+
+Errors are one line and exit code 1; HYDRA_FULL_ERROR=1 shows the traceback."""
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    return any(word in ("--help", "-h") for word in words)
+
+
+def own_folders(words: Sequence[str]) -> list[Path]:
+    """Folders that the command line adds."""
+    named = [word.partition("=")[2] for word in words if word.startswith("--config-dir=")]
+    pairs = itertools.pairwise(words)
+    return [Path(name) for name in [*named, *(after for word, after in pairs if word in ("--config-dir", "-cd"))]]
+
+
+def choices(folders: Sequence[Path]) -> str:
+    """Every group with its files."""
+    found: dict[str, set[str]] = {}
+    for folder in folders:
+        for path in folder.glob("*/**/*.yaml"):
+            found.setdefault(str(path.parent.relative_to(folder)), set()).add(path.stem)
+    return "\n".join(f"  {group}: {', '.join(sorted(names))}" for group, names in sorted(found.items()))
+
+
+def text(words: Sequence[str]) -> str:
+    """What `dse --help` prints."""
+    return TEXT.format(choices=choices([conf_folder(), *own_folders(words)]))
