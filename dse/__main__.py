@@ -16,9 +16,12 @@ def own_modules_first() -> None:
         sys.path[0] = str(HERE)
 
 
-def run_folder(*candidates: Any) -> str:
-    """The first folder that is given."""
-    return next(str(folder) for folder in candidates if folder)
+def run_folder(resumed: Any, logged: Any, fresh: Any) -> str:
+    """The folder of this run: the one that is gone on with or logged, which must be there, or a fresh one."""
+    for key, folder in (("resume", resumed), ("run", logged)):
+        if folder and not Path(str(folder)).is_dir():
+            raise FileNotFoundError(f"{key}: there is no folder {str(folder)!r}; name the folder of an earlier run")
+    return str(resumed or logged or fresh)
 
 
 def application(asked_for_traceback: bool) -> int:
@@ -67,7 +70,7 @@ def main() -> None:
     try:
         failed = application(asked_for_traceback)
     except KeyboardInterrupt:
-        print("\nstopped; a search goes on where it was with the same command and resume=FOLDER", file=sys.stderr)
+        print("dse: stopped", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
         if asked_for_traceback:

@@ -33,6 +33,9 @@ def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
     options = re.search(r"Available options in '[^']*':\n((?:\s+\S+\n?)+)", text)
     if missing and options:
         return _choice(missing[1], options[1].split())
+    inside = re.search(r"raised while resolving interpolation: (.*)", text)
+    if inside:
+        return inside[1]
     unknown = re.search(r"Could not override '([^']+)'", text)
     key = re.search(r"Key '([^']+)' is not in struct", text)
     if unknown and key:

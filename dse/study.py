@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,14 @@ def refuse_changes(session: Session) -> None:
     if changed:
         raise ValueError(
             f"resume: {session.folder} was begun with another configuration ({'; '.join(changed[:3])}); "
-            f"repeat its command line: {shell(['dse', *before['overrides'], f'resume={session.folder}'])}"
+            f"repeat its command line: {resumption(before['overrides'], session.folder)}"
         )
+
+
+def resumption(overrides: Sequence[str], folder: Path) -> str:
+    """The command line that goes on with a search."""
+    kept = [word for word in overrides if not word.startswith("resume=")]
+    return shell(["dse", *kept, f"resume={folder}"])
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:

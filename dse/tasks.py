@@ -22,6 +22,7 @@ def evaluate(config: Any) -> None:
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study
+    from dse.console import console
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
@@ -34,7 +35,11 @@ def explore(config: Any) -> None:
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
     study.begin(session)
     trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
-    seconds = search.run(problem, goals, trials, int(session.config["seed"]))
+    try:
+        seconds = search.run(problem, goals, trials, int(session.config["seed"]))
+    except KeyboardInterrupt:
+        console.print(f"what is evaluated is kept; go on with: {study.resumption(session.overrides, session.folder)}")
+        raise
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
     record(session.folder, session.tracking)
 
