@@ -46,7 +46,8 @@ def shell(words: Sequence[str]) -> str:
     return " ".join(shlex.quote(word) for word in words)
 
 
-def rebuild(overrides: Sequence[str], folders: Sequence[str], extra: Sequence[str]) -> str:
+def rebuild(experiment: str, overrides: Sequence[str], folders: Sequence[str], extra: Sequence[str]) -> str:
     """The command line that evaluates one design afresh; later words win over earlier ones of the same key."""
-    keyed = {word.lstrip("+").split("=")[0]: word for word in (*kept(overrides), *extra)}
+    words = (f"experiment={experiment}", *kept(overrides), *extra)
+    keyed = {word.lstrip("+").split("=")[0]: word for word in words}
     return shell(["dse", "task=evaluate", *keyed.values(), *(f"--config-dir={folder}" for folder in folders)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
+LONGEST_WORD = 24  # longer words may be broken over lines
+WIDE = 160  # columns of a table that is not shown in a terminal
 console = Console(highlight=False, soft_wrap=True)
+if not console.is_terminal and "COLUMNS" not in os.environ:
+    console.width = WIDE
 
 
 class Rate(ProgressColumn):
@@ -45,7 +50,9 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> No
     shown = Table(title=title, title_justify="left", header_style="bold")
     for i, head in enumerate(heads):
         numeric = all(_is_number(row[i]) for row in rows)
-        shown.add_column(head, justify="right" if numeric else "left", overflow="fold")
+        words = [word for text in (head, *(row[i] for row in rows)) for word in text.split()]
+        widest = min(max(map(len, words), default=1), LONGEST_WORD)
+        shown.add_column(head, justify="right" if numeric else "left", overflow="fold", min_width=widest)
     for row in rows:
         shown.add_row(*row)
     console.print(shown)

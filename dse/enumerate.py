@@ -17,7 +17,8 @@ from dse.store import Trials
 class Enumeration:
     """The exact front: all designs in chunks of `chunk`, evaluated `batch` at a time.
 
-    Up to `keep` designs are all kept on disk; of a larger space, those on the front of their chunk. A space of more
+    Up to `keep` designs are all kept on disk; of a larger space, those on the front of their chunk, or nearest to
+    it. A space of more
     than `most` designs is refused.
     """
 
@@ -30,12 +31,10 @@ class Enumeration:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""
         size = self._size(problem)
         start, done = time.perf_counter(), trials.covered()
-        with bar("enumerating", size) as advance:
-            advance(done)
+        with bar("enumerating", problem.distinct()) as advance:
+            advance(trials.totals()[0])
             for first in range(done, size, self.chunk):
-                last = min(first + self.chunk, size)
-                self._chunk(problem, goals, trials, first, last)
-                advance(last - first)
+                advance(self._chunk(problem, goals, trials, first, min(first + self.chunk, size)))
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
 
     def _size(self, problem: Problem) -> int:
@@ -49,11 +48,15 @@ class Enumeration:
             )
         return int(size)
 
-    def _chunk(self, problem: Problem, goals: Goals, trials: Trials, first: int, last: int) -> None:
+    def _chunk(self, problem: Problem, goals: Goals, trials: Trials, first: int, last: int) -> int:
+        """Evaluate and keep one chunk; how many designs it had."""
         designs = problem.space.designs(first, last)
         designs = designs[(problem.canonical(designs) == designs).all(axis=1)]
         columns = problem.evaluate(designs)
-        if problem.space.size > self.keep:
+        counts = (last, len(designs), int(goals.feasible(columns).sum())) if len(designs) else (last, 0, 0)
+        if problem.distinct() > self.keep and len(designs):
             front = goals.front(columns)
-            designs, columns = designs[front], {name: values[front] for name, values in columns.items()}
-        trials.append(designs, columns, first, last)
+            kept = front if len(front) else goals.nearest(columns)
+            designs, columns = designs[kept], {name: values[kept] for name, values in columns.items()}
+        trials.append(designs, columns, counts)
+        return counts[1]

@@ -167,7 +167,8 @@ def tier_use(candidate: Candidate, mapping: Mapping, layers: Any) -> list[Any]:
     weights = model.held_parameters(mapping.tensor, layers) * formats.weights.bytes
     per_token = model.held_cache_elements(mapping.tensor, layers) * formats.cache.bytes
     cache = mapping.batch * serving.last_context * per_token
-    tokens = jnp.maximum(serving.prompt * serving.prefill_share, micro_batch(mapping))
+    filled = jnp.where(serving.prefill_share > 0, serving.prompt, 0.0)
+    tokens = jnp.maximum(filled, micro_batch(mapping))
     activations = 2 * tokens * model.hidden * formats.activations.bytes
     return [
         jnp.where(mapping.weights == i, weights, 0.0)

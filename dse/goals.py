@@ -28,6 +28,7 @@ class Goals:
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Goals:
         """From a configuration; raises ValueError where a name or a sense does not exist."""
+        _refuse_unknown("objectives", given, ("goals", "constraints"))
         objectives = {str(name): str(sense) for name, sense in given["goals"].items() if sense is not None}
         _refuse_unknown("objectives.goals", objectives, units(Metrics))
         _refuse_unknown("objectives.constraints", given["constraints"], units(Headroom))
@@ -62,15 +63,21 @@ class Goals:
         return np.asarray(kept & np.isfinite(self.values(columns)).all(axis=1))
 
     def front(self, columns: Columns) -> np.ndarray:
-        """Indices of the feasible designs that no other feasible one beats, equal ones kept, best first objective
-        first."""
+        """Indices of the feasible designs that no other feasible one beats, the first of equal ones, best first
+        objective first."""
         rows = np.flatnonzero(self.feasible(columns))
         if not len(rows):
             return rows
         points = self.lower_is_better(columns)[rows]
-        kept = moocore.is_nondominated(points, keep_weakly=True)
+        kept = moocore.is_nondominated(points)
         rows, points = rows[kept], points[kept]
         return rows[np.lexsort(points.T[::-1])]
+
+    def equals(self, columns: Columns, row: int) -> np.ndarray:
+        """Indices of the other feasible designs that equal this one in every objective."""
+        same = (self.values(columns) == self.values(columns)[row]).all(axis=1) & self.feasible(columns)
+        same[row] = False
+        return np.flatnonzero(same)
 
     def hypervolume(self, columns: Columns) -> float | None:
         """Share of the box between the best and a tenth beyond the worst feasible values that the front dominates."""

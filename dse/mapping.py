@@ -77,20 +77,28 @@ def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:
     return Mapping(choice.tensor, choice.pipeline, 1.0, data, batch, users, choice.weights, choice.cache)
 
 
-def violation(answer: Answer) -> Any:
-    """How far a mapping misses memory and latency, 0 where it fits: missing bytes first, lateness after."""
-    missing = jnp.maximum(0.0, -answer.headroom.memory)
-    late = jnp.maximum(0.0, -answer.headroom.latency)
-    return jnp.where(answer.legal, missing + late, jnp.inf)
-
-
 def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
     """The answer under the best mapping of the grid.
 
-    First the smallest violation, then the objective; of equals the first in the grid.
+    Of the legal ones those that miss the fewest bytes, of these those least late, of these the best by the objective,
+    of equals the first in the grid.
     """
     answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
     sign = -1.0 if more_is_better(wanted.objective) else 1.0
-    missed, value = violation(answers), sign * getattr(answers.metrics, wanted.objective)
-    chosen = jnp.argmin(jnp.where(missed <= jnp.min(missed), value, jnp.inf))
+    keys = (
+        jnp.where(answers.legal, 0.0, 1.0),
+        jnp.maximum(0.0, -answers.headroom.memory),
+        jnp.maximum(0.0, -answers.headroom.latency),
+        sign * getattr(answers.metrics, wanted.objective),
+    )
+    chosen = first_by(keys)
     return jax.tree.map(lambda column: column[chosen], answers)
+
+
+def first_by(keys: Sequence[Any]) -> Any:
+    """The index of the smallest by the first key, ties by the next, and so on; keys [choices]."""
+    left = jnp.zeros_like(keys[0])
+    for key in keys[:-1]:
+        masked = jnp.where(jnp.isfinite(left), key, jnp.inf)
+        left = jnp.where(masked <= jnp.min(masked), 0.0, jnp.inf)
+    return jnp.argmin(jnp.where(jnp.isfinite(left), keys[-1], jnp.inf))

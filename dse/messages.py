@@ -18,6 +18,8 @@ def message(error: BaseException, words: Sequence[str] = ()) -> str:
     module = type(error).__module__
     if module.startswith(("hydra", "omegaconf", "antlr")):
         return hydra_message(error, words)
+    if module.startswith("yaml"):
+        return f"a file is not valid YAML: {_lines(str(error))}"
     if isinstance(error, EXPECTED):
         return str(error)
     return BUG.format(kind=type(error).__name__, words=str(error).strip())

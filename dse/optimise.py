@@ -118,7 +118,7 @@ class Asking:
             return
         start, designs = time.perf_counter(), np.stack(new)
         columns = self.problem.evaluate(designs)
-        self.trials.append(designs, columns)
+        self.trials.append(designs, columns, (0, len(designs), int(self.goals.feasible(columns).sum())))
         for i, design in enumerate(new):
             self.known[design.tobytes()] = {name: values[i] for name, values in columns.items()}
         self.seconds["evaluate"] += time.perf_counter() - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ def template(overrides: Sequence[str]) -> Template:
     locate = Origin(overrides)
     candidate = Candidate(*(build(config[section], section, locate) for section in SECTIONS))
     refuse_formats(candidate)
+    refuse_contexts(candidate)
     return Template(tuple(overrides), config, candidate)
 
 
@@ -51,6 +53,16 @@ def refuse_formats(candidate: Candidate) -> None:
         refusal = engine.refusal(held, formats.activations)
         if refusal:
             raise ValueError(f"format.{name}: {refusal}, such as format=mxint8")
+
+
+def refuse_contexts(candidate: Candidate) -> None:
+    """Raise ValueError where the traffic is longer than the model can attend to."""
+    needed, most = float(candidate.serving.last_context), float(candidate.model.longest_context)
+    if needed > most:
+        raise ValueError(
+            f"serving: prompt and output make {needed:,.0f} tokens, but the model attends to {most:,.0f} at most; "
+            "shorten serving.prompt or serving.output"
+        )
 
 
 def read_parameters(given: Mapping[str, Any], first: Template) -> Space:
@@ -98,6 +110,7 @@ class Kind:
 
     grid: Grid
     varied: tuple[bool, ...]
+    places: tuple[tuple[int, int], ...]  # of each active numeric parameter: its column in a design, its leaf
 
 
 class Problem:
@@ -148,7 +161,7 @@ class Problem:
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self._by_kind(designs):
             for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
-                answer = flat(self._answers(designs[chunk], kind))
+                answer = significant(flat(self._answers(designs[chunk], kind)))
                 for name, values in answer.items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
@@ -156,10 +169,10 @@ class Problem:
     def _answers(self, designs: np.ndarray, kind: Any) -> Answer:
         padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])
         shared = self.kind(kind)
-        candidates = self.stacked(padded, shared.varied)
+        candidates = self.stacked(padded, shared)
         return jax.device_get(best_of_each(candidates, shared.grid, self.wanted, shared.varied))
 
-    def stacked(self, designs: np.ndarray, varied: Sequence[bool]) -> Candidate:
+    def stacked(self, designs: np.ndarray, kind: Kind) -> Candidate:
         """One candidate whose varied leaves are arrays [designs]."""
         used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
         found = [self.template(structure) for structure in used]
@@ -167,11 +180,11 @@ class Problem:
             lambda *leaves: np.stack(leaves).astype(float)[index.ravel()], *(t.candidate for t in found)
         )
         leaves, shape = jax.tree.flatten(batch)
-        for column, parameter in enumerate(self.space.parameters):
-            if not isinstance(parameter, Files) and self.active(found[0], parameter.key):
-                values = [parameter.number(code) for code in designs[:, column]]
-                leaves[leaf_index(found[0].candidate, parameter.key)] = np.array(values, dtype=float)
-        shared = [leaf if varies else leaf[0] for leaf, varies in zip(leaves, varied, strict=True)]
+        for column, leaf in kind.places:
+            parameter = self.space.parameters[column]
+            assert not isinstance(parameter, Files)
+            leaves[leaf] = parameter.values(designs[:, column])
+        shared = [leaf if varies else leaf[0] for leaf, varies in zip(leaves, kind.varied, strict=True)]
         return jax.tree.unflatten(shape, shared)
 
     def _by_structure(self, designs: np.ndarray) -> list[tuple[tuple[int, ...], np.ndarray]]:
@@ -192,17 +205,24 @@ class Problem:
             machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
             layers = int(max(float(t.candidate.model.layers) for t in alike))
             choices = jax.tree.map(jnp.asarray, grid(machines, layers, alike[0].tiers, self.wanted))
-            self._kinds[structure] = Kind(choices, self._varied(alike))
+            places = self._places(alike[0])
+            self._kinds[structure] = Kind(choices, varied_leaves(alike, places), places)
         return self._kinds[structure]
 
-    def _varied(self, alike: Sequence[Template]) -> tuple[bool, ...]:
-        """Which leaves differ between these templates or are parameters; one at least, since batches need one."""
-        leaves = [np.array(values) for values in zip(*(jax.tree.leaves(t.candidate) for t in alike), strict=True)]
-        varied = [bool((values != values[0]).any()) for values in leaves]
-        for parameter in self.space.numeric:
-            if self.active(alike[0], parameter.key):
-                varied[leaf_index(alike[0].candidate, parameter.key)] = True
-        return tuple(varied) if any(varied) else (True, *varied[1:])
+    def _places(self, found: Template) -> tuple[tuple[int, int], ...]:
+        """Column and leaf of each numeric parameter that this structure has."""
+        active = [
+            (column, parameter.key)
+            for column, parameter in enumerate(self.space.parameters)
+            if not isinstance(parameter, Files) and self.active(found, parameter.key)
+        ]
+        return tuple((column, leaf_index(found.candidate, key)) for column, key in active)
+
+    def distinct(self) -> float:
+        """How many designs there are that differ in a parameter that their structure has."""
+        return sum(
+            math.prod(p.size for p in self.space.numeric if self.active(found, p.key)) for found in self.templates()
+        )
 
     def _fanouts(self, found: Template) -> list[tuple[int, ...]]:
         """All fan-outs that designs of this structure may have."""
@@ -221,12 +241,32 @@ def _whole_numbers(parameter: Values | Interval | None, fixed: float) -> list[in
     return [int(number) for number in parameter.numbers]
 
 
+def varied_leaves(alike: Sequence[Template], places: Sequence[tuple[int, int]]) -> tuple[bool, ...]:
+    """Which leaves differ between these templates or are parameters; one at least, since batches need one."""
+    leaves = [np.array(values) for values in zip(*(jax.tree.leaves(t.candidate) for t in alike), strict=True)]
+    varied = [bool((values != values[0]).any()) for values in leaves]
+    for _, leaf in places:
+        varied[leaf] = True
+    return tuple(varied) if any(varied) else (True, *varied[1:])
+
+
 def leaf_index(candidate: Candidate, key: str) -> int:
     """The position among a candidate's leaves of the one that a dotted key leads to."""
     for index, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(candidate)[0]):
         if ".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) == key:
             return index
     raise KeyError(key)
+
+
+def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns to twelve significant digits: what differs only by rounding is equal, and wins nothing."""
+    rounded = {}
+    for name, values in columns.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = 10.0 ** (11 - np.floor(np.log10(np.abs(values.astype(float)))))
+            exact = np.round(values * size) / size
+        rounded[name] = np.where(np.isfinite(exact), exact, values)
+    return rounded
 
 
 def flat(answer: Answer) -> dict[str, np.ndarray]:

@@ -25,9 +25,13 @@ ARTIFACTS = ("front.csv", "trials.parquet", "study.json", "report.html", "metric
 def record(folder: Path, tracking: Mapping[str, Any], required: bool = False) -> None:
     """Log a run's folder; where the server cannot be reached, say how to do it later and go on."""
     if not tracking["enabled"]:
+        if required:
+            raise ValueError("tracking: nothing is logged with tracking=none; write tracking=mlflow")
         return
     try:
         _log(folder, tracking)
+    except FileNotFoundError:
+        raise
     except Exception as error:
         again = f"dse task=log run={folder}"
         if required:

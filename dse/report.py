@@ -174,7 +174,7 @@ def _baselines(view: dict[str, Any]) -> Html:
     def title(text: str) -> Html:
         return element("tr", element("th", text, colspan=2 + len(machines), scope="colgroup"), class_="group")
 
-    rows = [_line("fits", "", map(_fits, machines)), title("Metrics")]
+    rows = [_line("keeps the constraints", "", map(_fits, machines)), title("Metrics")]
     rows += [
         _line(c["label"], c["unit"], (cell(m["metrics"][n]) for m in machines)) for n, c in view["metrics"].items()
     ]

@@ -62,6 +62,9 @@ class Session:
 
 def read_wanted(given: dict[str, Any]) -> Wanted:
     """The mapping that a configuration asks for; raises ValueError in its words."""
+    for name in given:
+        if name not in (*DEGREES, "objective", "weights", "cache"):
+            raise ValueError(f"mapping: there is no {name!r}; {nearest(str(name), DEGREES)}")
     objective = str(given["objective"])
     if objective not in units(Metrics):
         raise ValueError(f"mapping.objective: there is no {objective!r}; {nearest(objective, units(Metrics))}")

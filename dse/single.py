@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.console import console, digits, table
+from dse.findings import traffic
 from dse.mapping import Wanted, degrees, grid
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
@@ -63,13 +65,16 @@ def run(session: Session) -> None:
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     write_json(session.folder / "metrics.json", result | {"title": title} | about(session))
+    console.print(f"[bold]{title}[/]\n{traffic(session.config)}")
     show(result)
     console.print(f"written to {session.folder / 'metrics.json'}")
 
 
 def show(result: dict[str, Any]) -> None:
-    """The answers as tables, and a sentence where a limit is broken."""
+    """What is broken, then the answers as tables."""
     shown = display([result])
+    for words in shortfalls(result, shown["headroom"]):
+        console.print(f"[bold red]{words}[/]")
     mapping = "  ".join(f"{name} {value}" for name, value in result["mapping"].items())
     console.print(f"[bold]mapping[/]  {mapping}")
     for section in ("metrics", "headroom"):
@@ -81,24 +86,25 @@ def show(result: dict[str, Any]) -> None:
     for section, words in (("shares", "time of a token"), ("energy_shares", "energy of a token")):
         parts = sorted(result[section].items(), key=lambda item: -item[1])
         console.print(f"{words}: " + ", ".join(f"{name} {share:.1%}" for name, share in parts if share >= 0.0005))
-    for words in shortfalls(result):
-        console.print(f"[bold red]does not fit:[/] {words}")
 
 
-def shortfalls(result: dict[str, Any]) -> list[str]:
+def shortfalls(result: dict[str, Any], columns: Mapping[str, Any]) -> list[str]:
     """A sentence for each headroom below zero."""
-    left, words = result["headroom"], []
-    if not result["legal"]:
-        words.append("no mapping tiles this machine and model")
-    if left["memory"] < 0:
-        words.append(
-            f"{bytes_in_words(-left['memory'])} are missing in the fullest memory tier of each chip, "
-            f"with weights in {result['mapping']['weights']} and cache in {result['mapping']['cache']}"
-        )
-    if left["power"] < 0:
-        words.append(f"full load draws {-left['power']:.3g} W more than the package allows, each chip")
-    if left["heat"] < 0:
-        words.append(f"full load is {-left['heat']:.3g} K too hot")
-    if left["latency"] < 0:
-        words.append(f"the tighter latency target is missed by {-left['latency']:.3g} of itself")
+    words = [] if result["legal"] else ["does not fit: no mapping tiles this machine and model"]
+    for name, left in result["headroom"].items():
+        if left < 0 and name == "memory":
+            words.append(missing_bytes(result))
+        elif left < 0 and name == "latency":
+            words.append(f"too slow: the tighter latency target is missed, {1 - left:.3g} times as long as it allows")
+        elif left < 0:
+            short = f"{-left * columns[name]['factor']:.3g} {columns[name]['unit']}".strip()
+            words.append(f"does not fit: {name} short by {short} ({columns[name]['means']})")
     return words
+
+
+def missing_bytes(result: dict[str, Any]) -> str:
+    size, place = bytes_in_words(-result["headroom"]["memory"]), result["mapping"]
+    return (
+        f"does not fit: {size} are missing in the fullest memory tier of each chip, "
+        f"with weights in {place['weights']} and cache in {place['cache']}"
+    )

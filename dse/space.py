@@ -49,6 +49,9 @@ class Values:
     def number(self, code: float) -> float:
         return self.numbers[int(code)]
 
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        return np.array(self.numbers)[codes.astype(int)]
+
     def text(self, code: float) -> str:
         return quantity_text(self.number(code), self.unit)
 
@@ -70,6 +73,9 @@ class Interval:
 
     def number(self, code: float) -> float:
         return code
+
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        return codes.astype(float)
 
     def text(self, code: float) -> str:
         return quantity_text(self.number(code), self.unit)

@@ -45,19 +45,28 @@ class Trials:
     def parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
 
-    def append(self, designs: np.ndarray, columns: Mapping[str, np.ndarray], first: int = 0, last: int = 0) -> None:
-        """Add a batch; `first` and `last` number its designs where they are enumerated."""
+    def append(self, designs: np.ndarray, columns: Mapping[str, np.ndarray], counts: Sequence[int]) -> None:
+        """Add a batch; `counts`: how many designs an enumeration has been through after it, how many of the batch were
+        evaluated, how many were feasible. They are part of the file's name, so that they are kept or lost with it."""
         import pandas as pd
 
         coded = {f"{CODE}{key}": designs[:, i] for i, key in enumerate(self.keys)}
         frame = pd.DataFrame(coded | dict(columns))
-        path = self.folder / f"{len(self.parts()):06d}-{first}-{last}.parquet"
+        path = self.folder / f"{len(self.parts()):06d}-{'-'.join(map(str, counts))}.parquet"
         frame.to_parquet(path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
 
     def covered(self) -> int:
         """How many designs an enumeration has been through."""
-        return max((int(path.stem.split("-")[2]) for path in self.parts()), default=0)
+        return max((counts[0] for counts in self._counts()), default=0)
+
+    def totals(self) -> tuple[int, int]:
+        """How many designs were evaluated, and how many of them are feasible."""
+        counts = self._counts()
+        return sum(count[1] for count in counts), sum(count[2] for count in counts)
+
+    def _counts(self) -> list[list[int]]:
+        return [[int(word) for word in path.stem.split("-")[1:]] for path in self.parts()]
 
     def load(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """All designs and their answers, in the order they were evaluated."""
@@ -67,5 +76,5 @@ class Trials:
         if not frames:
             return np.zeros((0, len(self.keys))), {}
         frame = pd.concat(frames, ignore_index=True)
-        designs = frame[[f"{CODE}{key}" for key in self.keys]].to_numpy(dtype=float).reshape(len(frame), -1)
+        designs = frame[[f"{CODE}{key}" for key in self.keys]].to_numpy(dtype=float).reshape(len(frame), len(self.keys))
         return designs, {str(c): frame[c].to_numpy() for c in frame.columns if not str(c).startswith(CODE)}

@@ -12,7 +12,7 @@ import numpy as np
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild, shell
 from dse.compose import Origin
 from dse.console import console
-from dse.findings import finding
+from dse.findings import finding, labelled
 from dse.goals import Goals
 from dse.metrics import Metrics, meanings
 from dse.problem import Problem, template
@@ -87,17 +87,21 @@ def finish(session: Session, problem: Problem, goals: Goals, trials: Trials, sec
     """Write the trial table, the front, the study and the report, and say what was found."""
     designs, columns = trials.load()
     write_trials(session.folder / "trials.parquet", problem, designs, columns)
-    study = describe(session, problem, goals, designs, columns) | {"seconds": seconds}
+    study = describe(session, problem, goals, trials, designs, columns) | {"seconds": seconds}
     write_json(session.folder / "study.json", study)
     write_front(session.folder / "front.csv", study)
-    write_report_of(session.folder, study)
+    write_report_of(session.folder)
     show(study, session.folder)
 
 
-def write_report_of(folder: Path, study: dict[str, Any]) -> None:
+def write_report_of(folder: Path) -> None:
+    """report.html from what study.json holds."""
     from dse.report import write_report
 
-    write_report(folder / "report.html", json.loads((folder / "study.json").read_text()))
+    shown = json.loads((folder / "study.json").read_text())
+    for found in (*shown["front"], *shown["nearest"]):
+        found["parameters"] = labelled(found)
+    write_report(folder / "report.html", shown)
 
 
 def write_trials(path: Path, problem: Problem, designs: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
@@ -112,10 +116,10 @@ def write_trials(path: Path, problem: Problem, designs: np.ndarray, columns: Map
 
 
 def describe(
-    session: Session, problem: Problem, goals: Goals, designs: np.ndarray, columns: Mapping[str, np.ndarray]
+    session: Session, problem: Problem, goals: Goals, trials: Trials, designs: np.ndarray, columns: Any
 ) -> dict[str, Any]:
     """All about a finished search as plain data; quantities in SI, parameters as displayed."""
-    front = goals.front(columns)
+    front, totals = goals.front(columns), trials.totals()
     rows = front if len(front) else goals.nearest(columns)
     points = [
         design_point(session, problem, goals, designs, columns, int(row), f"{'F' if len(front) else 'N'}{i + 1}")
@@ -129,10 +133,10 @@ def describe(
         "experiment": session.experiment,
         "question": config["question"],
         "counts": {
-            "evaluated": len(designs),
-            "feasible": int(goals.feasible(columns).sum()),
+            "evaluated": totals[0],
+            "feasible": totals[1],
             "front": len(front),
-            "space": problem.space.size,
+            "space": problem.distinct(),
         },
         "hypervolume": goals.hypervolume(columns),
         "objectives": described_objectives(goals, shown),
@@ -143,7 +147,7 @@ def describe(
         "baselines": bases,
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": finding(goals, points, len(front)),
+        "finding": finding(goals, points, len(front), problem.space, config),
     } | about(session)
 
 
@@ -157,9 +161,22 @@ def design_point(
     return answers | {
         "name": name,
         "parameters": displayed(problem, designs[row]),
-        "command": rebuild(session.overrides, session.folders, extra),
+        "command": rebuild(session.experiment, session.overrides, session.folders, extra),
         "violations": goals.violations(columns, row),
+        "codes": {p.key: float(code) for p, code in zip(problem.space.parameters, designs[row], strict=True)},
+        "equal": equal_choices(problem, designs, row, goals.equals(columns, row)),
     }
+
+
+def equal_choices(problem: Problem, designs: np.ndarray, row: int, equals: np.ndarray) -> dict[str, list[str]]:
+    """Other files that give exactly the same objectives with all else as it is."""
+    found: dict[str, list[str]] = {}
+    for other in equals:
+        differ = np.flatnonzero(designs[other] != designs[row])
+        parameter = problem.space.parameters[differ[0]]
+        if len(differ) == 1 and isinstance(parameter, Files):
+            found.setdefault(parameter.key, []).append(parameter.text(float(designs[other][differ[0]])))
+    return found
 
 
 def displayed(problem: Problem, design: np.ndarray) -> dict[str, Any]:
@@ -209,7 +226,7 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dic
         except Exception as error:
             console.print(f"baseline {name} is left out: {error}")
             continue
-        command = rebuild(words, session.folders, [])
+        command = rebuild(session.experiment, words, session.folders, [])
         feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)
         points.append(result | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
         machines[name] = found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.console import console, digits, table
+from dse.findings import labelled
 from dse.results import head
 
 MOST_ROWS = 30  # rows of the front that the terminal shows
@@ -43,21 +44,35 @@ def show(study: Mapping[str, Any], folder: Path) -> None:
     points = study["front"] or study["nearest"]
     goals = {o["name"]: study["columns"]["metrics"][o["name"]] for o in study["objectives"]}
     units = {key: shown["unit"] for key, shown in study["columns"]["parameters"].items()}
-    varied = [key for key in units if len({p["parameters"][key] for p in points}) > 1]
-    heads = [
-        "",
-        *(head(name, shown["unit"]) for name, shown in goals.items()),
-        *(head(short(key, units), units[key]) for key in varied),
-    ]
-    rows = [_row(p, varied, goals) for p in unlike(points, goals)[:MOST_ROWS]]
-    rows += [_row(p | {"parameters": {}}, varied, goals) for p in study["baselines"]]
-    table(f"{summary(study)} (modelled; baselines last)", [h.replace("_", " ") for h in heads], rows)
-    same = [f"{key}={_cell(points[0]['parameters'][key])} {units[key]}".strip() for key in units if key not in varied]
-    if same and points:
-        console.print(f"the same for all of them: {', '.join(same)}")
-    for words in study["finding"]:
-        console.print(words)
-    console.print(f"report      {folder / 'report.html'}")
+    labels = [labelled(p) for p in points]
+    varied = [key for key in units if len({label[key] for label in labels}) > 1]
+    heads = ["", *(head(n, g["unit"]) for n, g in goals.items()), *(head(short(k, units), units[k]) for k in varied)]
+    rows = [_row(p, label, varied, goals) for p, label in zip(points, labels, strict=True)][:MOST_ROWS]
+    rows += [_row(p, {}, varied, goals) for p in study["baselines"]]
+    fit = fitting([h.replace("_", " ") for h in heads], rows, console.width)
+    table(f"{summary(study)} (modelled; baselines last)", fit, [row[: len(fit)] for row in rows])
+    left_out = varied[len(fit) - 1 - len(goals) :] if len(fit) < len(heads) else []
+    notes = [f"{key}={_cell(labels[0][key])} {units[key]}".strip() for key in units if labels and key not in varied]
+    for words in (
+        f"in front.csv as well: {', '.join(left_out)}" if left_out else "",
+        f"more rows in front.csv: {len(points) - MOST_ROWS}" if len(points) > MOST_ROWS else "",
+        f"the same for all of them: {', '.join(notes)}" if notes else "",
+        *study["finding"],
+        f"report      {folder / 'report.html'}",
+    ):
+        if words:
+            console.print(words)
+
+
+def fitting(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """As many of the first columns as a terminal of this width shows without breaking a word."""
+    taken = 1
+    for n, name in enumerate(heads):
+        words = [*name.split(), *(row[n] for row in rows)] if n else [w for row in rows for w in row[0].split()]
+        taken += max((len(word) for word in words), default=0) + 3
+        if taken > width:
+            return list(heads[: max(n, 2)])
+    return list(heads)
 
 
 def short(key: str, keys: Iterable[str]) -> str:
@@ -76,17 +91,9 @@ def summary(study: Mapping[str, Any]) -> str:
     return f"{counts['front']} points on the front of {counts['evaluated']:,} designs, {counts['feasible']:,} feasible"
 
 
-def unlike(points: list[dict[str, Any]], goals: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Points without those that equal an earlier one in every objective."""
-    first: dict[tuple[float, ...], dict[str, Any]] = {}
-    for p in points:
-        first.setdefault(tuple(p["metrics"][name] for name in goals), p)
-    return list(first.values())
-
-
-def _row(p: Mapping[str, Any], keys: Sequence[str], goals: Mapping[str, Any]) -> list[str]:
+def _row(p: Mapping[str, Any], label: Mapping[str, Any], keys: Sequence[str], goals: Mapping[str, Any]) -> list[str]:
     answers = (digits(p["metrics"][name] * shown["factor"]) for name, shown in goals.items())
-    return [p["name"], *answers, *(_cell(p["parameters"].get(key)) for key in keys)]
+    return [p["name"], *answers, *(_cell(label.get(key)) for key in keys)]
 
 
 def _cell(value: Any) -> str:

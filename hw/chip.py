@@ -82,8 +82,11 @@ class Chip(eqx.Module):
     def cost(self) -> Any:
         """USD of the packaged die with its memories."""
         die = self.die()
-        memories = sum(tier.cost(die) for tier in self.tiers)
-        return self.package.cost(die.area, self.process.die_cost(die.area)) + memories
+        bonded, beside = self.process.die_cost(die.area), 0.0
+        for tier in self.tiers:
+            bonded = (bonded + tier.bonded_cost(die)) / tier.stacking_yield()
+            beside = beside + tier.cost(die) - tier.bonded_cost(die)
+        return self.package.cost(die.area, bonded) + beside
 
     def bounds(self, work: Operator, formats: Formats, place: Placement, die: Die) -> Bounds:
         """Seconds that one operator asks of each resource.
@@ -112,21 +115,22 @@ class Chip(eqx.Module):
         """Energy of the logic's switching relative to the nominal voltage's."""
         return self.supply.energy_scale(self.engine.frequency)
 
-    def static_power(self, temperature: Any) -> Any:
+    def static_power(self, temperature: Any, die: Die) -> Any:
         """Watts of leakage at `temperature`, and of the tiers' standby."""
         leaking = self.engine.cores * self.engine.core_static_power + self.fixed_static_power
-        standby = sum(tier.static_power for tier in self.tiers)
+        standby = sum(tier.standby_power(die) for tier in self.tiers)
         return leaking * self.leakage.scale(temperature) + standby
 
     def full_load(self, formats: Formats, die: Die) -> FullLoad:
         """The chip with its engine at full rate and its fastest tier at full bandwidth, leakage fed back."""
-        engine = self.engine.peak_power(formats.weights, formats.activations) * self.switching_scale()
         first = self.tiers[0]
-        active = engine + first.peak_bandwidth(die) * first.access_energy
+        supplied = first.peak_bandwidth(die)
+        engine = self.engine.peak_power(formats.weights, formats.activations, supplied) * self.switching_scale()
+        active = engine + supplied * first.access_energy
         kelvin = self.package.ambient_temperature
         for _ in range(TEMPERATURE_STEPS):
-            kelvin = self.package.junction_temperature(active + self.static_power(kelvin), die.area)
-        static = self.static_power(kelvin)
+            kelvin = self.package.junction_temperature(active + self.static_power(kelvin, die), die.area)
+        static = self.static_power(kelvin, die)
         return FullLoad(active + static, self.engine.idle_share * engine + static, kelvin)
 
     def heat_headroom(self, kelvin: Any) -> Any:

@@ -65,10 +65,11 @@ class Engine(eqx.Module):
         """Square metres of all cores."""
         return self.cores * self.core_area
 
-    def peak_power(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        """Watts of all cores at full rate and full fill, at the nominal voltage, leakage apart."""
+    def peak_power(self, held: NumberFormat, fed: NumberFormat, supplied: Any) -> Any:
+        """Watts of all cores at full rate, filled as fast as they can be and as `supplied` bytes per second allow, at
+        the nominal voltage, leakage apart."""
         compute = self.peak_rate(held, fed) * self.operation_energy(held, fed)
-        return compute + self.peak_fill() * self.fill_byte_energy()
+        return compute + jnp.minimum(self.peak_fill(), supplied) * self.fill_byte_energy()
 
 
 class WeightStationaryArray(Engine):

@@ -25,7 +25,7 @@ class Memory(eqx.Module):
     """A tier under one die: how much it holds, how fast and at what energy it gives, what it takes.
 
     Every tier has latency (first byte), access_energy (per byte moved), sustained_fraction (measured share of the
-    peak bandwidth), static_power (refresh, standby, leakage), price (per byte bought), temperature_limit.
+    peak bandwidth), static_power (refresh, standby, leakage, per byte held), price (per byte), temperature_limit.
     """
 
     latency: eqx.AbstractVar[Array]
@@ -59,9 +59,21 @@ class Memory(eqx.Module):
         """Joules to move `size` bytes."""
         return size * self.access_energy
 
+    def standby_power(self, die: Die) -> Any:
+        """Watts whether it is used or not."""
+        return self.static_power * self.bytes_held(die)
+
     def cost(self, die: Die) -> Any:
         """USD of the bought memory; 0 where it is part of the compute die."""
         return self.price * self.bytes_held(die)
+
+    def bonded_cost(self, die: Die) -> Any:
+        """The part of the cost that is lost with the die if bonding fails: none for memory beside it."""
+        return jnp.zeros_like(self.price)
+
+    def stacking_yield(self) -> Any:
+        """Share of dies that survive the bonding of this memory onto them: all, for memory beside them."""
+        return jnp.ones_like(self.price)
 
 
 class Dram(Memory):
@@ -72,7 +84,7 @@ class Dram(Memory):
     latency: Array = quantity("s")
     access_energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
-    static_power: Array = quantity("W")
+    static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     interface_area: Array = quantity("m^2")
     temperature_limit: Array = quantity("K", above=0)
@@ -99,7 +111,7 @@ class LocalSram(Memory):
     latency: Array = quantity("s")
     access_energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
-    static_power: Array = quantity("W")
+    static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     temperature_limit: Array = quantity("K", above=0)
 

@@ -18,7 +18,7 @@ class StackedDram(Memory):
         capacity  = area * overlap * layers * layer_density
 
     refresh_share is the bandwidth that refresh and error correction take; via_area is the compute die's share
-    for the pads.
+    for the pads. A bad bond loses die and stack.
     Left out: banks and rows; refresh that rises with temperature (the limit is held instead).
     Source of the form: CACTI-3DD, DATE 2012.
     """
@@ -33,8 +33,10 @@ class StackedDram(Memory):
     latency: Array = quantity("s")
     access_energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
-    static_power: Array = quantity("W")
+    static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
+    bonding_cost: Array = quantity("USD")
+    bonding_yield: Array = fraction(above=0)
     via_area: Array = quantity("m^2")
     temperature_limit: Array = quantity("K", above=0)
 
@@ -44,6 +46,15 @@ class StackedDram(Memory):
     def peak_bandwidth(self, die: Die) -> Any:
         pads = die.area * self.overlap / self.pitch**2 * self.signal_share
         return pads * self.pad_rate / 8 * (1 - self.refresh_share)
+
+    def cost(self, die: Die) -> Any:
+        return self.price * self.bytes_held(die) + self.bonding_cost
+
+    def bonded_cost(self, die: Die) -> Any:
+        return self.cost(die)
+
+    def stacking_yield(self) -> Any:
+        return self.bonding_yield
 
     def area(self, process: Process) -> Any:
         return self.via_area

@@ -13,6 +13,8 @@ from hw.engine import Engine, EngineTime
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
+SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
+
 
 class Rate(eqx.Module):
     """Operations per clock and core on operands of up to `width` bits."""
@@ -32,11 +34,14 @@ class Tile(eqx.Module):
 class OutputTiles(Engine):
     """Each core computes whole output tiles; a last, partly filled wave of tiles takes as long as a full one.
 
-        waves = ceil(count * ceil(m / rows) * ceil(n / columns) / cores)
-        time  = waves * 2 rows columns k / (operations * frequency * sustained_fraction), the best of the tiles
+        tiles  = count * ceil(m / rows) * ceil(n / columns)
+        splits = max(1, min(floor(cores / tiles), ceil(k / SHORTEST_K))) parts of k, so that few tiles use all cores
+        time   = ceil(tiles / cores) * 2 rows columns k / splits / (operations * frequency * sustained_fraction),
+                 the best of the tiles
 
     Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
-    formats), so the wider operand counts. Left out: split-k, the second-level cache.
+    formats), so the wider operand counts. Left out: adding the parts of k, the second-level
+    cache.
     """
 
     rates: OrderedDict[str, Rate] = eqx.field(converter=OrderedDict)
@@ -64,8 +69,10 @@ class OutputTiles(Engine):
         return EngineTime(best, jnp.zeros_like(best))
 
     def _tiled(self, tile: Tile, m: Any, k: Any, n: Any, count: Any, rate: Any) -> Any:
-        waves = jnp.ceil(count * jnp.ceil(m / tile.rows) * jnp.ceil(n / tile.columns) / self.cores)
-        return waves * 2 * tile.rows * tile.columns * k / (rate * tile.sustained_fraction)
+        tiles = count * jnp.ceil(m / tile.rows) * jnp.ceil(n / tile.columns)
+        splits = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), jnp.ceil(k / SHORTEST_K)))
+        operations = jnp.ceil(tiles / self.cores) * 2 * tile.rows * tile.columns * k / splits
+        return operations / (rate * tile.sustained_fraction)
 
     def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
         return self.cores * self.operations_per_clock(held, fed) * self.frequency

@@ -149,10 +149,14 @@ def tiles_seconds(engine: dict[str, Any], op: Operator, formats: dict[str, Any],
     return min(waves(engine["cores"], op, tile, peak) for tile in engine["tiles"].values())
 
 
+SHORTEST_K = 128
+
+
 def waves(cores: int, op: Operator, tile: dict[str, Any], peak: float) -> float:
     """When the last core is done with its last tile."""
     jobs = op.count * math.ceil(op.vectors / tile["rows"]) * math.ceil(op.outputs / tile["columns"])
-    seconds = 2 * tile["rows"] * tile["columns"] * op.inputs / (peak * tile["sustained_fraction"])
+    parts = max(1, min(cores // jobs, math.ceil(op.inputs / SHORTEST_K)))  # few tiles are cut along their inputs
+    seconds = 2 * tile["rows"] * tile["columns"] * op.inputs / parts / (peak * tile["sustained_fraction"])
     free = [0.0] * cores
     for _ in range(jobs):
         heapq.heapreplace(free, free[0] + seconds)

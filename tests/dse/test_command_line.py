@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -387,7 +387,7 @@ def test_own_machines_and_models_are_picked_like_the_shipped_ones(tmp_path: Path
 
 
 @pytest.fixture(scope="module")
-def helped(foreign: Path) -> Iterator[tuple[Done, float]]:
+def helped(foreign: Path) -> tuple[Done, float]:
     """`dse --help`, and the least processor time that it took of three."""
     times, done = [], None
     for _ in range(3):
@@ -396,7 +396,7 @@ def helped(foreign: Path) -> Iterator[tuple[Done, float]]:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done is not None
-    yield done, min(times)
+    return done, min(times)
 
 
 def test_help_names_the_choices(helped: tuple[Done, float]) -> None:

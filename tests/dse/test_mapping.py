@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from dse.evaluate import Candidate, evaluate, is_legal
+from dse.evaluate import evaluate, is_legal
 from dse.mapping import Grid, Wanted, complete, degrees, grid
 from dse.metrics import SECTIONS
 from dse.problem import Template, flat, template

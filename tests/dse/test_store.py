@@ -25,7 +25,7 @@ def batch(seed: int, size: int = 5) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def test_batches_come_back_in_the_order_of_writing_to_the_last_bit(tmp_path: Path) -> None:
     batches = [batch(seed) for seed in range(12)]
     for designs, columns in batches:
-        Trials(tmp_path, KEYS).append(designs, columns)
+        Trials(tmp_path, KEYS).append(designs, columns, (0, 5, 3))
     designs, columns = Trials(tmp_path, KEYS).load()
     assert np.array_equal(designs, np.concatenate([d for d, _ in batches]))
     assert same(columns, {name: np.concatenate([c[name] for _, c in batches]) for name in columns})
@@ -37,21 +37,24 @@ def test_nothing_written_is_nothing_loaded(tmp_path: Path) -> None:
     assert designs.shape == (0, len(KEYS))
     assert columns == {}
     assert Trials(tmp_path, KEYS).covered() == 0
+    assert Trials(tmp_path, KEYS).totals() == (0, 0)
 
 
 def test_covered_is_how_far_an_enumeration_came(tmp_path: Path) -> None:
     trials = Trials(tmp_path, KEYS)
     for first in (0, 8, 16):
-        trials.append(*batch(first), first, first + 8)
+        trials.append(*batch(first), (first + 8, 5, 2))
     assert trials.covered() == 24
+    assert trials.totals() == (15, 6)
     trials.parts()[-1].unlink()
     assert Trials(tmp_path, KEYS).covered() == 16
+    assert Trials(tmp_path, KEYS).totals() == (10, 4)
 
 
 def test_a_batch_without_designs_counts_as_covered(tmp_path: Path) -> None:
     trials = Trials(tmp_path, KEYS)
-    trials.append(*batch(1), 0, 5)
-    trials.append(np.zeros((0, len(KEYS))), {}, 5, 9)
+    trials.append(*batch(1), (5, 5, 5))
+    trials.append(np.zeros((0, len(KEYS))), {}, (9, 0, 0))
     designs, columns = trials.load()
     assert trials.covered() == 9
     assert len(designs) == 5
@@ -60,10 +63,10 @@ def test_a_batch_without_designs_counts_as_covered(tmp_path: Path) -> None:
 
 def test_a_half_written_batch_is_not_there(tmp_path: Path) -> None:
     trials = Trials(tmp_path, KEYS)
-    trials.append(*batch(1))
-    (trials.folder / "000001-0-0.tmp").write_bytes(trials.parts()[0].read_bytes()[:100])
+    trials.append(*batch(1), (0, 5, 5))
+    (trials.folder / "000001-0-5-5.tmp").write_bytes(trials.parts()[0].read_bytes()[:100])
     assert len(trials.load()[0]) == 5
-    trials.append(*batch(2))
+    trials.append(*batch(2), (0, 5, 5))
     assert len(trials.load()[0]) == 10
 
 

@@ -85,7 +85,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a))),
         Question("fill_byte_energy", "J/B", lambda it, a, q: it.fill_byte_energy()),
         Question("area", "m^2", lambda it, a, q: it.area()),
-        Question("peak_power", "W", lambda it, a, q: it.peak_power(*formats_of(a))),
+        Question("peak_power", "W", lambda it, a, q: it.peak_power(*formats_of(a), q(6e12, "B/s"))),
     ),
     "WeightStationaryArray": (
         Question("wide_columns", "", lambda it, a, q: it.wide_columns(a.formats.weights)),
@@ -122,7 +122,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("fetch_time", "s", lambda it, a, q: it.fetch_time(q(1e6, "B"), 0.0, a.die)),
         Question("fetch_energy", "J", lambda it, a, q: it.fetch_energy(q(1e6, "B"), 0.0)),
         Question("switching_scale", "", lambda it, a, q: it.switching_scale()),
-        Question("static_power", "W", lambda it, a, q: it.static_power(q(350.0, "K"))),
+        Question("static_power", "W", lambda it, a, q: it.static_power(q(350.0, "K"), it.die())),
         Question("full_load", ("W", "W", "K"), lambda it, a, q: it.full_load(a.formats, a.die)),
         Question("heat_headroom", "K", lambda it, a, q: it.heat_headroom(q(350.0, "K"))),
     ),

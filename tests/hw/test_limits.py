@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import SYSTEMS, candidate, degrees, mapping
 
@@ -24,6 +24,7 @@ ENDLESS = 1e15  # times the bandwidth: what is left of a transfer is far below a
 ROUNDING = 1e-9  # relative: sums of some thousand doubles
 MM2 = 1e-6
 BANDWIDTHS = ("bandwidth", "width", "pad_rate")  # of a tier, whatever its kind
+FEW = settings(max_examples=25)  # nothing is compiled here, so an example takes some 20 ms
 LARGE = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 
 
@@ -117,6 +118,7 @@ def test_a_group_of_one_costs_nothing(system: str) -> None:
 sizes = st.floats(min_value=1.0, max_value=1e9)
 
 
+@FEW
 @given(small=sizes, more=st.floats(1.0, 1e3), devices=st.sampled_from([2, 4, 8, 16, 32, 64, 128, 512]))
 def test_collectives_take_no_less_for_more(small: float, more: float, devices: int) -> None:
     group = candidate("hw=squadrack_fabrex").hw.network.group(float(devices))
@@ -126,6 +128,7 @@ def test_collectives_take_no_less_for_more(small: float, more: float, devices: i
         assert float(other.energy) >= float(one.energy) * (1 - ROUNDING)
 
 
+@FEW
 @given(size=sizes, devices=st.sampled_from([2, 4, 8, 16, 64, 512]))
 def test_an_all_reduce_is_no_faster_than_its_slowest_level_allows(size: float, devices: int) -> None:
     """At the outermost level each part must at least send its half of what differs, and wait once for the link."""
@@ -234,6 +237,7 @@ def test_narrower_weights_widen_the_array() -> None:
     assert float(engine.time(4096.0, 4096.0, 8192.0, 1.0, four, four).stream / wide) == pytest.approx(0.25, rel=0.01)
 
 
+@FEW
 @given(
     m=st.integers(1, 300), k=st.integers(1, 5000), n=st.integers(1, 5000), products=st.integers(1, 64),
     system=st.sampled_from(["corsair_card", "dgx_h100"]),
@@ -248,6 +252,7 @@ def test_no_engine_beats_its_peak(m: int, k: int, n: int, products: int, system:
 
 
 @pytest.mark.parametrize("system", ["corsair_card", "raptor_card", "dgx_h100"])
+@FEW
 @given(area=st.floats(50.0, 900.0), larger=st.floats(1.001, 2.0))
 def test_larger_dies_yield_less_and_cost_more(system: str, area: float, larger: float) -> None:
     """From 50 mm2, more than in proportion; below, the scribe lanes between the dies matter more."""
@@ -279,7 +284,7 @@ def next_temperature(found: Candidate) -> tuple[float, float]:
     """The junction at full load, and what one more step of the fixed point makes of it."""
     chip = found.hw.chip
     load = chip.full_load(found.format, chip.die())
-    static = chip.static_power(load.temperature)
+    static = chip.static_power(load.temperature, chip.die())
     active = load.power - static
     return float(load.temperature), float(chip.package.junction_temperature(active + static, chip.die().area))
 

@@ -169,11 +169,10 @@ def values_and_slopes(machine: str, leaves: list[float], laid: Mapping) -> tuple
     return float(value), [float(slope) for slope in slopes]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("machine", MACHINES)
-def test_slopes_have_the_sign_of_what_they_mean(machine: str, seed: int) -> None:
-    rng = random.Random(seed)
-    leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged=seed > 1)
+@pytest.mark.parametrize(("machine", "staged"), list(zip(MACHINES, (False, True, False, True), strict=True)))
+def test_slopes_have_the_sign_of_what_they_mean(machine: str, staged: bool) -> None:
+    rng = random.Random(1)
+    leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged)
     value, slopes = values_and_slopes(machine, leaves, laid)
     assert value > 0
     assert np.isfinite(slopes).all()
