@@ -10,6 +10,7 @@ import numpy as np
 from dse.console import bar
 from dse.goals import Goals
 from dse.problem import Problem
+from dse.schema import counted
 from dse.store import Trials
 
 
@@ -26,6 +27,9 @@ class Enumeration:
     batch: int
     keep: int
     most: int
+
+    def __post_init__(self) -> None:
+        self.chunk, self.batch = counted("search.chunk", self.chunk), counted("search.batch", self.batch)
 
     def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""

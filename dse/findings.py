@@ -42,7 +42,7 @@ def best_words(name: str, sense: str, found: Mapping[str, Any]) -> str:
 
 
 def labelled(point: Mapping[str, Any]) -> dict[str, Any]:
-    """A point's parameters; a choice that makes no difference is named with its equals, `fabrex or ethernet`."""
+    """A point's parameters; a choice that makes no difference is named with its equals, `this or that`."""
     equal = point.get("equal", {})
     return {
         key: " or ".join([value, *equal[key]]) if isinstance(value, str) and equal.get(key) else value

@@ -31,6 +31,8 @@ class Goals:
         _refuse_unknown("objectives", given, ("goals", "constraints"))
         objectives = {str(name): str(sense) for name, sense in given["goals"].items() if sense is not None}
         _refuse_unknown("objectives.goals", objectives, units(Metrics))
+        if not isinstance(given["constraints"], (list, tuple)):
+            raise ValueError(f"objectives.constraints: {given['constraints']!r} is not a list; write [memory, power]")
         _refuse_unknown("objectives.constraints", given["constraints"], units(Headroom))
         for name, sense in objectives.items():
             if sense not in SENSES:

@@ -12,6 +12,7 @@ import numpy as np
 from dse.console import bar
 from dse.goals import Goals
 from dse.problem import Problem
+from dse.schema import counted
 from dse.space import Files, Interval, Parameter, Values
 from dse.store import Trials
 
@@ -28,9 +29,7 @@ class OptunaSearch:
     sampler: dict[str, Any]
 
     def __post_init__(self) -> None:
-        for name in ("trials", "batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"search.{name}: {getattr(self, name)} must be at least 1")
+        self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
 
     def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`; what is there already is not evaluated again. Returns seconds by part."""

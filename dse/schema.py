@@ -21,6 +21,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(sorted(known))
 
 
+def counted(place: str, given: Any) -> int:
+    """A whole number from 1, or ValueError that names the place."""
+    try:
+        return int(Rule(least=1, whole=True).read(given))
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
 def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:
     """The class that a node names; only classes of this framework are built."""
     from hydra.utils import get_class

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.schema import nearest
+from dse.schema import counted, nearest
 from hw.units import Rule, readable
 
 RANGE_KEYS = ("low", "high", "step", "count", "log")
@@ -111,6 +111,8 @@ class Space:
 
     def designs(self, first: int, last: int) -> np.ndarray:
         """Designs number `first` to `last` - 1 of a finite space, [designs, parameters], the last parameter fastest."""
+        if not self.parameters:
+            return np.zeros((last - first, 0))
         shape = tuple(int(parameter.size) for parameter in self.parameters)
         return np.stack(np.unravel_index(np.arange(first, last), shape), axis=1).astype(float)
 
@@ -181,7 +183,7 @@ def _range(key: str, given: Mapping[str, Any], rule: Rule) -> Values | Interval:
         raise ValueError(f"space: {key}: low {given['low']!r} must be above 0 for a logarithmic range")
     if "count" in given:
         spaced = np.geomspace if log else np.linspace
-        return _values(key, spaced(low, high, max(1, int(given["count"]))), rule)
+        return _values(key, spaced(low, high, counted(f"space: {key}: count", given["count"])), rule)
     if "step" in given:
         return _values(key, _steps(key, low, high, _step(key, given["step"], rule)), rule)
     return Interval(key, low, high, log, rule.unit, rule.whole)

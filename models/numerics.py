@@ -35,21 +35,21 @@ class NumberFormat(eqx.Module):
         return self.bits / 8
 
     def noise(self) -> Array:
-        """Noise power over signal power for Gaussian values, rounding to nearest.
+        """Noise power over signal power for Gaussian values of unit power, rounded to nearest.
 
-        Own exponent of e bits, m = element_bits - 1 - e fraction bits: 2^-2m / (12 E[u^2]), u the log-uniform
-        significand, E[u^2] = 3 / (2 ln 2). Shared power-of-two scale: the largest of a block of k has exponent j with
-        probability P(j) = F(2^(j+1)) - F(2^j), F(x) = (2 Phi(x) - 1)^k, and the step is 2^(j - b + 2), so noise =
-        sum_j P(j) 4^(j - b + 2) / 12.
+        The exponent j of the largest of k values has probability P(j) = F(2^(j+1)) - F(2^j), F(x) = (2 Phi(x) - 1)^k.
+        The step is 2^(j - f) with f fraction bits, so noise = sum_j P(j) 4^(j - f) / 12. A block of k shares the
+        exponent of its largest and has f = bits - 2 (sign and one bit before the point); an element with an exponent of
+        its own has k = 1 and f = bits - 1 - exponent bits.
         Left out: underflow and overflow of the element's own exponent; clipping of the topmost half step.
         """
-        fraction_bits = self.element_bits - 1 - self.exponent_bits
-        floating = 4.0**-fraction_bits / (12 * 3 / (2 * jnp.log(2.0)))
+        floating = self.exponent_bits > 0
+        fraction_bits = jnp.where(floating, self.element_bits - 1 - self.exponent_bits, self.element_bits - 2)
+        sharing = jnp.where(floating, 1.0, self.block)
         exponent = jnp.arange(-12.0, 5.0)
-        below = (2 * norm.cdf(2.0**exponent) - 1) ** self.block
-        above = (2 * norm.cdf(2.0 ** (exponent + 1)) - 1) ** self.block
-        shared = jnp.sum((above - below) * 4.0 ** (exponent - self.element_bits + 2)) / 12
-        return jnp.where(self.exponent_bits > 0, floating, shared)
+        below = (2 * norm.cdf(2.0**exponent) - 1) ** sharing
+        above = (2 * norm.cdf(2.0 ** (exponent + 1)) - 1) ** sharing
+        return jnp.sum((above - below) * 4.0 ** (exponent - fraction_bits)) / 12
 
 
 class Formats(eqx.Module):

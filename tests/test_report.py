@@ -242,7 +242,7 @@ def test_heads_carry_units(page: Page) -> None:
 
 def test_baselines_and_limits_are_named(page: Page) -> None:
     rows = {row[0]: row for row in page.rows if row}
-    assert rows["fits"] == ["fits", "", "yes", "no: memory short by 2.1 GB"]
+    assert rows["keeps the constraints"] == ["keeps the constraints", "", "yes", "no: memory short by 2.1 GB"]
     assert rows["memory"][1] == "GB"
     assert rows["memory"][3] == "short by 2.10"
 

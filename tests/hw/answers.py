@@ -103,6 +103,9 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("time", "s", lambda it, a, q: it.time(q(1e6, "B"), a.die)),
         Question("energy", "J", lambda it, a, q: it.energy(q(1e6, "B"))),
         Question("cost", "USD", lambda it, a, q: it.cost(a.die)),
+        Question("standby_power", "W", lambda it, a, q: it.standby_power(a.die)),
+        Question("bonded_cost", "USD", lambda it, a, q: it.bonded_cost(a.die)),
+        Question("stacking_yield", "", lambda it, a, q: it.stacking_yield()),
     ),
     "Link": (
         Question("rate", "B/s", lambda it, a, q: it.rate()),

@@ -187,6 +187,16 @@ def test_a_context_exchange_counts_every_group() -> None:
     assert float(joules) == pytest.approx(expected, rel=ROUNDING)
 
 
+def test_hops_cross_every_border_once_and_come_back() -> None:
+    """Eight stages on two packages of four: three borders inside each, one between them, and the way back over that."""
+    found, size = candidate("hw=corsair_card").hw, 1e6
+    inner, outer = (found.levels[name].link for name in ("package", "card"))
+    once = [link.latency + size / (link.bandwidth * link.sustained_fraction) for link in (inner, outer)]
+    moved = found.network.hops(size, 8.0, 1.0)
+    assert float(moved.time) == pytest.approx(6 * once[0] + 2 * once[1], rel=ROUNDING)
+    assert float(moved.energy) == pytest.approx((6 * inner.energy + 2 * outer.energy) * size, rel=ROUNDING)
+
+
 # ---- the weight-stationary array --------------------------------------------------------------------------------
 
 

@@ -132,13 +132,13 @@ def operations(work: Work) -> tuple[float, float]:
 def test_operations_are_those_that_a_compiler_counts(sequences: int, tokens: int, context: int) -> None:
     """The plain layer attends to all of the context, so the context is asked for, not its causal mean.
 
-    Products alone: norms, rotary, softmax, gates and sums are 0.2 % of a layer of this size. Those by themselves: 20 %,
-    since the compiler counts no exponential and no maximum, and fuses what it likes.
+    Products alone: norms, rotary, softmax, gates and sums are 0.2 % of a layer of this size. Those by themselves: 10 %,
+    since the compiler counts no exponential and no maximum, and fuses what it likes; it comes to 6 % at most.
     """
     counted = compiled_operations(sequences, tokens, context)
     products, beside = operations(SMALL.layer(float(sequences * tokens), float(sequences), float(context), 1.0))
     assert counted == pytest.approx(products, rel=0.005)
-    assert counted - products == pytest.approx(beside, rel=0.2)
+    assert counted - products == pytest.approx(beside, rel=0.1)
 
 
 def test_the_head_is_one_product() -> None:
