@@ -16,12 +16,11 @@ def own_modules_first() -> None:
         sys.path[0] = str(HERE)
 
 
-def run_folder(resumed: Any, logged: Any, fresh: Any) -> str:
-    """The folder of this run: the one that is gone on with or logged, which must be there, or a fresh one."""
-    for key, folder in (("resume", resumed), ("run", logged)):
-        if folder and not Path(str(folder)).is_dir():
-            raise FileNotFoundError(f"{key}: there is no folder {str(folder)!r}; name the folder of an earlier run")
-    return str(resumed or logged or fresh)
+def run_folder(resumed: Any, fresh: Any) -> str:
+    """The folder of this run: the one that is gone on with, which must be there, or a fresh one."""
+    if resumed and not Path(str(resumed)).is_dir():
+        raise FileNotFoundError(f"resume: there is no folder {str(resumed)!r}; name the folder of an earlier run")
+    return str(resumed or fresh)
 
 
 def application(asked_for_traceback: bool) -> int:

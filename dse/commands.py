@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.problem import Problem
+from dse.session import command_line
 from dse.space import Files
 
 LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed")
@@ -41,13 +41,8 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def shell(words: Sequence[str]) -> str:
-    """A command line to paste."""
-    return " ".join(shlex.quote(word) for word in words)
-
-
 def rebuild(experiment: str, overrides: Sequence[str], folders: Sequence[str], extra: Sequence[str]) -> str:
     """The command line that evaluates one design afresh; later words win over earlier ones of the same key."""
     words = (f"experiment={experiment}", *kept(overrides), *extra)
     keyed = {word.lstrip("+").split("=")[0]: word for word in words}
-    return shell(["dse", "task=evaluate", *keyed.values(), *(f"--config-dir={folder}" for folder in folders)])
+    return command_line(folders, ["task=evaluate", *keyed.values()])

@@ -14,6 +14,7 @@ import numpy as np
 
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Answer, Mapping, more_is_better
+from dse.schema import nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,28 @@ def grid(machines: Iterable[Sequence[int]], layers: int, tiers: Sequence[str], w
 
 def _tiers(tiers: Sequence[str], wanted: str | None) -> list[int]:
     return list(range(len(tiers))) if wanted is None else [list(tiers).index(wanted)]
+
+
+def refuse_places(tiers: Sequence[str], wanted: Wanted) -> None:
+    """Raise ValueError where a tier is wanted that the chip does not have."""
+    for name in ("weights", "cache"):
+        place = getattr(wanted, name)
+        if place is not None and place not in tiers:
+            raise ValueError(f"mapping.{name}: this chip has no tier {place!r}; {nearest(place, tiers)}")
+
+
+def no_mapping(candidate: Candidate, wanted: Wanted) -> str:
+    """Why a wanted mapping is not legal, and which degrees are."""
+    fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
+    chips = int(np.prod(list(fanouts.values())))
+    asked = " ".join(f"mapping.{n}={v}" for n in ("tensor", "pipeline", "data") if (v := getattr(wanted, n)))
+    levels = " x ".join(f"{n} {name}" for name, n in fanouts.items())
+    layers, heads = int(candidate.model.layers), int(candidate.model.attention.key_value_heads)
+    return (
+        f"{asked}: does not fit {chips} chips ({levels}), {layers} layers and {heads} key-value heads; tensor groups "
+        f"fill levels from the inside: {sorted(degrees(list(fanouts.values())))}, must divide or be divided by the "
+        f"key-value heads, tensor x pipeline x data is at most {chips}, pipeline at most {layers}"
+    )
 
 
 def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:

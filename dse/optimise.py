@@ -12,7 +12,7 @@ import numpy as np
 from dse.console import bar
 from dse.goals import Goals
 from dse.problem import Problem
-from dse.schema import counted
+from dse.schema import counted, nearest
 from dse.space import Files, Interval, Parameter, Values
 from dse.store import Trials
 
@@ -146,6 +146,9 @@ def make_sampler(given: Mapping[str, Any], seed: int) -> Any:
     if cls is None:
         raise ValueError(f"search.sampler._target_: Optuna has no {target!r}")
     takes = inspect.signature(cls).parameters
+    for name in options:
+        if name not in takes:
+            raise ValueError(f"search.sampler: {target} takes no {name!r}; {nearest(name, takes)}")
     return cls(**options, **({"seed": seed} if "seed" in takes else {}))
 
 

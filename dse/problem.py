@@ -15,7 +15,8 @@ import numpy as np
 
 from dse.compose import SECTIONS, Origin, compose, plain
 from dse.evaluate import Candidate
-from dse.mapping import Grid, Wanted, best, grid
+from dse.mapping import Grid, Wanted, best, grid, no_mapping, refuse_places
+from dse.messages import hydra_message
 from dse.metrics import Answer
 from dse.schema import build, nearest, paths, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
@@ -120,7 +121,7 @@ class Problem:
         self.overrides, self.wanted, self.batch = list(overrides), wanted, batch
         entries = read_space(space)
         chosen = [files(key, value) for key, value in entries.items() if is_file_key(key)]
-        start = template([*overrides, *(f"{choice.key}={choice.options[0]}" for choice in chosen)])
+        start = self._chosen([f"{choice.key}={choice.options[0]}" for choice in chosen])
         self.space = read_parameters(space, start)
         self._templates: dict[tuple[int, ...], Template] = {(0,) * len(self.space.files): start}
         self._kinds: dict[Any, Kind] = {}
@@ -130,8 +131,17 @@ class Problem:
         """The template of these file codes, composed when first asked for."""
         key = tuple(int(code) for code in structure)
         if key not in self._templates:
-            self._templates[key] = template([*self.overrides, *self.space.overrides(key)])
+            self._templates[key] = self._chosen(self.space.overrides(key))
         return self._templates[key]
+
+    def _chosen(self, files: Sequence[str]) -> Template:
+        """The template of these files; a choice that does not exist is the space's fault."""
+        from hydra.errors import HydraException
+
+        try:
+            return template([*self.overrides, *files])
+        except HydraException as error:
+            raise ValueError(f"space: {hydra_message(error)}") from None
 
     def templates(self) -> list[Template]:
         """All structures."""
@@ -204,7 +214,11 @@ class Problem:
             alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == structure]
             machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
             layers = int(max(float(t.candidate.model.layers) for t in alike))
-            choices = jax.tree.map(jnp.asarray, grid(machines, layers, alike[0].tiers, self.wanted))
+            refuse_places(alike[0].tiers, self.wanted)
+            choices = grid(machines, layers, alike[0].tiers, self.wanted)
+            if not len(choices):
+                raise ValueError(no_mapping(alike[0].candidate, self.wanted))
+            choices = jax.tree.map(jnp.asarray, choices)
             places = self._places(alike[0])
             self._kinds[structure] = Kind(choices, varied_leaves(alike, places), places)
         return self._kinds[structure]

@@ -60,12 +60,11 @@ def _log(folder: Path, tracking: Mapping[str, Any]) -> None:
     study, single = folder / "study.json", folder / "metrics.json"
     if not study.is_file() and not single.is_file():
         raise FileNotFoundError(f"{folder} holds neither study.json nor metrics.json: the run did not finish")
+    write, content = (log_study, study) if study.is_file() else (log_single, single)
+    found = json.loads(content.read_text())
+    name = tracking["experiment"] or found["choices"].get("experiment") or "dse"
     with one_at_a_time(tracking["uri"]):
-        experiment = open_experiment(mlflow, tracking)
-        if study.is_file():
-            log_study(mlflow, experiment, folder, json.loads(study.read_text()))
-        else:
-            log_single(mlflow, experiment, folder, json.loads(single.read_text()))
+        write(mlflow, open_experiment(mlflow, str(tracking["uri"]), name), folder, found)
 
 
 @contextmanager
@@ -83,11 +82,9 @@ def one_at_a_time(uri: str) -> Iterator[None]:
         yield
 
 
-def open_experiment(mlflow: Any, tracking: Mapping[str, Any]) -> str:
+def open_experiment(mlflow: Any, uri: str, name: str) -> str:
     """The id of the experiment; artifacts of a SQLite store lie beside the database."""
-    uri = str(tracking["uri"])
     mlflow.set_tracking_uri(uri)
-    name = str(tracking["experiment"]) or "dse"
     found = mlflow.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -31,8 +32,6 @@ def counted(place: str, given: Any) -> int:
 
 def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:
     """The class that a node names; only classes of this framework are built."""
-    from hydra.utils import get_class
-
     name = node.get("_target_")
     if name is None:
         raise ValueError(f"{locate(path)}: a component is expected here; give its class as '_target_: hw.…'")
@@ -40,10 +39,11 @@ def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:
         raise ValueError(
             f"{locate(path)}: _target_: {name!r} is not one of {', '.join(ALLOWED)}…; only those are built"
         )
+    module, _, cls = str(name).rpartition(".")
     try:
-        return get_class(str(name))
-    except Exception as error:
-        raise ValueError(f"{locate(path)}: _target_: {name!r} does not exist ({error})") from None
+        return getattr(importlib.import_module(module), cls)
+    except (ImportError, AttributeError):
+        raise ValueError(f"{locate(path)}: _target_: {name!r} does not exist; name a class of a module") from None
 
 
 def checked(node: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dse.compose import conf_folder, plain
 from dse.mapping import Wanted
 from dse.metrics import Metrics, units
 from dse.schema import nearest
+from hw.units import Rule
 
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 DEGREES = ("tensor", "pipeline", "expert", "data", "batch")
@@ -50,10 +51,12 @@ class Session:
         return self.choices.get("experiment", "")
 
     @property
-    def tracking(self) -> dict[str, Any]:
-        """Where to log, in an MLflow experiment named as ours unless another name is given."""
-        given = self.config["tracking"]
-        return given | {"experiment": given["experiment"] or self.experiment or "dse"}
+    def seed(self) -> int:
+        """The seed of the run; raises ValueError where it is none."""
+        try:
+            return int(Rule(least=0, most=2**32 - 1, whole=True).read(self.config["seed"]))
+        except ValueError as error:
+            raise ValueError(f"seed: {error}") from None
 
     @property
     def wanted(self) -> Wanted:
@@ -108,10 +111,15 @@ def commit() -> str:
         return ""
 
 
+def command_line(folders: Sequence[str], words: Sequence[str]) -> str:
+    """A command to paste; folders of own YAMLs come first, so that words may be added at the end."""
+    return shlex.join(["dse", *(f"--config-dir={folder}" for folder in folders), *words])
+
+
 def about(session: Session) -> dict[str, Any]:
     """What every answer is kept with, so that it can be had again."""
     return {
-        "command": shlex.join(["dse", *session.overrides]),
+        "command": command_line(session.folders, session.overrides),
         "created": datetime.datetime.now().isoformat(timespec="seconds"),
         "seed": session.config["seed"],
         "versions": versions(),

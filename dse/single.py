@@ -11,10 +11,9 @@ import numpy as np
 
 from dse.console import console, digits, table
 from dse.findings import traffic
-from dse.mapping import Wanted, degrees, grid
+from dse.mapping import Wanted, grid, no_mapping, refuse_places
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
-from dse.schema import nearest
 from dse.session import Session, about
 from dse.store import write_json
 
@@ -22,40 +21,17 @@ from dse.store import write_json
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
     candidate = found.candidate
-    refuse_places(found, wanted)
+    refuse_places(found.tiers, wanted)
     fanouts = [int(fanout) for fanout in candidate.hw.fanouts]
     choices = grid([fanouts], int(candidate.model.layers), found.tiers, wanted)
     if not len(choices):
-        raise ValueError(_no_mapping(found, wanted))
+        raise ValueError(no_mapping(candidate, wanted))
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
     found_best = jax.device_get(best_of_one(one, jax.tree.map(jnp.asarray, choices), wanted))
     columns = {name: np.atleast_1d(value) for name, value in flat(found_best).items()}
     if not columns["legal"][0] and (wanted.tensor or wanted.pipeline or wanted.data):
-        raise ValueError(_no_mapping(found, wanted))
+        raise ValueError(no_mapping(candidate, wanted))
     return point(columns, 0, found.tiers)
-
-
-def refuse_places(found: Template, wanted: Wanted) -> None:
-    """Raise ValueError where a mapping names a tier that the chip does not have."""
-    for name in ("weights", "cache"):
-        place = getattr(wanted, name)
-        if place is not None and place not in found.tiers:
-            raise ValueError(f"mapping.{name}: this chip has no tier {place!r}; {nearest(place, found.tiers)}")
-
-
-def _no_mapping(found: Template, wanted: Wanted) -> str:
-    """Why a given mapping is not legal, and which degrees are."""
-    candidate = found.candidate
-    fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
-    chips = int(np.prod(list(fanouts.values())))
-    asked = " ".join(f"mapping.{n}={v}" for n in ("tensor", "pipeline", "data") if (v := getattr(wanted, n)))
-    levels = " x ".join(f"{n} {name}" for name, n in fanouts.items())
-    layers, heads = int(candidate.model.layers), int(candidate.model.attention.key_value_heads)
-    return (
-        f"{asked}: does not fit {chips} chips ({levels}), {layers} layers and {heads} key-value heads; tensor groups "
-        f"fill levels from the inside: {sorted(degrees(list(fanouts.values())))}, must divide or be divided by the "
-        f"key-value heads, tensor x pipeline x data is at most {chips}, pipeline at most {layers}"
-    )
 
 
 def run(session: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.commands import design_overrides, kept, mapping_overrides, rebuild, shell
+from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import Origin
 from dse.console import console
 from dse.findings import finding, labelled
@@ -18,8 +19,8 @@ from dse.metrics import Metrics, meanings
 from dse.problem import Problem, template
 from dse.provenance import assumptions
 from dse.results import display, point
-from dse.schema import target
-from dse.session import Session, about
+from dse.schema import nearest, target
+from dse.session import Session, about, command_line
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.tables import show, write_front
@@ -33,10 +34,11 @@ def make_search(given: Mapping[str, Any]) -> Any:
     """The search of a configuration."""
     options = {key: value for key, value in given.items() if key != "_target_"}
     cls = target(given, "search", str)
-    try:
-        return cls(**options)
-    except TypeError as error:
-        raise ValueError(f"search: {str(error).split('() ')[-1]}") from None
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"search: there is no {name!r}; {nearest(name, known)}")
+    return cls(**options)
 
 
 def begin(session: Session) -> None:
@@ -64,14 +66,14 @@ def refuse_changes(session: Session) -> None:
     if changed:
         raise ValueError(
             f"resume: {session.folder} was begun with another configuration ({'; '.join(changed[:3])}); "
-            f"repeat its command line: {resumption(before['overrides'], session.folder)}"
+            f"repeat its command line: {resumption(session, before['overrides'])}"
         )
 
 
-def resumption(overrides: Sequence[str], folder: Path) -> str:
-    """The command line that goes on with a search."""
+def resumption(session: Session, overrides: Sequence[str]) -> str:
+    """The command line that goes on with a search that was begun with these overrides."""
     kept = [word for word in overrides if not word.startswith("resume=")]
-    return shell(["dse", *kept, f"resume={folder}"])
+    return command_line(session.folders, [*kept, f"resume={session.folder}"])
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:

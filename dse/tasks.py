@@ -16,7 +16,7 @@ def evaluate(config: Any) -> None:
 
     session = Session.of(config)
     single.run(session)
-    record(session.folder, session.tracking)
+    record(session.folder, session.config["tracking"])
 
 
 def explore(config: Any) -> None:
@@ -36,12 +36,12 @@ def explore(config: Any) -> None:
     study.begin(session)
     trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
     try:
-        seconds = search.run(problem, goals, trials, int(session.config["seed"]))
+        seconds = search.run(problem, goals, trials, session.seed)
     except KeyboardInterrupt:
-        console.print(f"what is evaluated is kept; go on with: {study.resumption(session.overrides, session.folder)}")
+        console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
         raise
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
-    record(session.folder, session.tracking)
+    record(session.folder, session.config["tracking"])
 
 
 def log(config: Any) -> None:
@@ -54,4 +54,4 @@ def log(config: Any) -> None:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
-    record(Path(folder), session.tracking, required=True)
+    record(Path(folder), session.config["tracking"], required=True)

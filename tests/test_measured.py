@@ -52,5 +52,6 @@ def test_static_batches_on_h100():
         spread = np.quantile(np.abs(found), 0.9)
         print(f"{name}: {len(found)} rows, median error {np.median(found):+.0%}, 90 % of them within {spread:.0%}")
     every = np.concatenate([*map(np.array, errors.values())])
+    print(f"all: {len(every)} rows, median error {np.median(every):+.0%}")
     assert len(every) > 100
     assert np.median(np.abs(every)) < 0.30

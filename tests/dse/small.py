@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import inspect
+import pkgutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import hw
 from dse.goals import Goals
 from dse.mapping import Wanted
 from dse.problem import Problem
+from hw.units import Rule
 
 MACHINE = ("hw=corsair_card", "model=llama3_8b", "serving=interactive")
 SPACE = {
@@ -75,3 +81,11 @@ def beaten(points: np.ndarray, by: Iterable[np.ndarray]) -> np.ndarray:
     for other in by:
         lost |= (other <= points).all(axis=1) & (other < points).any(axis=1)
     return lost
+
+
+def component_units() -> set[str]:
+    """All units that fields of components are declared in."""
+    modules = [importlib.import_module(f"hw.{part.name}") for part in pkgutil.iter_modules(hw.__path__)]
+    classes = [cls for module in modules for cls in vars(module).values() if inspect.isclass(cls)]
+    fields = [field for cls in classes if dataclasses.is_dataclass(cls) for field in dataclasses.fields(cls)]
+    return {rule.unit for field in fields if (rule := Rule.of(field.metadata))}

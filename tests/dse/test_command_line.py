@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 from running import Done, run_here, run_process
-from small import DIFFERENT, SMALL
+from small import DIFFERENT, SMALL, component_units
 
 from dse.metrics import EnergyShares, Headroom, Metrics, Shares, units
-from hw.units import registry
+from hw.units import readable, registry
 
 FIXED = ("mapping.tensor=64", "mapping.pipeline=1", "mapping.batch=60")
 CORSAIR = ("task=evaluate", "hw=corsair_server", "serving=interactive", "hydra.run.dir=run")
@@ -132,7 +132,7 @@ def test_the_best_mapping_is_faster_than_a_given_one(fixed: Any, evaluated: Any)
 
 
 def test_one_sequence_is_bound_by_weights_or_waiting_not_by_arithmetic(evaluated: Any) -> None:
-    _, found = evaluated("model=llama3_8b", "mapping.batch=1")
+    _, found = evaluated("model=llama3_8b", "serving.users=1")
     assert found["mapping"]["batch"] == 1
     assert max(found["shares"], key=found["shares"].get) in {"weights", "exchange", "overhead"}
 
@@ -341,6 +341,21 @@ def test_a_run_is_logged_again_later(unreachable: tuple[Path, Done]) -> None:
     logged = runs(folder / "other.db")
     assert len(logged.pop("small")) == 1 + len(front)
     assert not any(logged.values())
+
+
+def test_every_unit_of_a_parameter_can_be_logged(unreachable: tuple[Path, Done]) -> None:
+    """The same study, had it varied a quantity of each unit."""
+    folder, _ = unreachable
+    study = json.loads((folder / "study" / "study.json").read_text())
+    shown = {f"hw.quantity{i}": readable(unit, 1234.5)[1] for i, unit in enumerate(sorted(component_units()))}
+    study["columns"]["parameters"] = {key: {"unit": unit, "factor": 1.0} for key, unit in shown.items()}
+    study["front"] = [study["front"][0] | {"parameters": dict.fromkeys(shown, 1.5)}]
+    (folder / "units").mkdir()
+    (folder / "units" / "study.json").write_text(json.dumps(study))
+    done = run_here(folder, "task=log", "run=units", f"tracking.uri=sqlite:///{folder}/units.db")
+    assert done.code == 0, done.err
+    (point,) = [run for run in all_runs(folder / "units.db") if run.data.tags["dse.kind"] == "front"]
+    assert sum(key.startswith("hw.quantity") for key in point.data.params) == len(shown)
 
 
 def test_logging_again_leaves_the_run_as_it_was(unreachable: tuple[Path, Done]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from running import COMMAND, run_here, run_process
 from small import SMALL
 
-TRIALS = 320
+TRIALS = 200
 SPACE = """\
 hw/chip/memory: [sram_lpddr5, stack_lpddr5x]
 hw.chip.engine.cores: {low: 64, high: 640}
@@ -27,7 +27,7 @@ WORDS = (*SMALL, "space=wide", f"search.trials={TRIALS}", "search.sampler.popula
 
 @pytest.fixture(scope="module")
 def wide(own: Path) -> tuple[str, ...]:
-    """The small question over intervals, so that 40 batches are under way for a second at least."""
+    """The small question over intervals, so that 25 batches are under way for a while."""
     (own / "space" / "wide.yaml").write_text(SPACE)
     return ("--config-dir", str(own), *WORDS)
 

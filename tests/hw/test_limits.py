@@ -326,6 +326,21 @@ def test_shares_sum_to_one(system: str) -> None:
             assert all(float(part) >= 0 for part in parts.values())
 
 
+@pytest.mark.parametrize(("tensor", "pipeline"), [(8, 1), (4, 2), (2, 4), (1, 8)])
+def test_energy_does_not_depend_on_how_work_is_cut(tensor: int, pipeline: int) -> None:
+    """Products and what they hold still cost the same wherever they are done, as all of them divide by eight."""
+    found = candidate("hw=corsair_card", "serving=interactive")  # prompts are filled elsewhere
+
+    def joules(laid: Mapping, cause: str) -> float:
+        answer = evaluate(found, laid)
+        return float(getattr(answer.energy_shares, cause) * answer.metrics.energy_per_token)
+
+    one, cut = mapping(1, 1, batch=8), mapping(tensor, pipeline, batch=8)
+    assert joules(cut, "compute") == pytest.approx(joules(one, "compute"), rel=ROUNDING)
+    # Stages step smaller batches, so weights are read once more for each; a batch of 8 over p stages makes p steps.
+    assert joules(cut, "weights") == pytest.approx(pipeline * joules(one, "weights"), rel=ROUNDING)
+
+
 def test_twice_as_many_machines_cost_and_serve_twice_as_much() -> None:
     """Replicas share nothing: a rack of two servers is two servers, the rack itself apart."""
     alone = candidate("hw=squadrack_fabrex", "hw.levels.rack.fanout=1", "hw.levels.rack.power=0 W")

@@ -64,10 +64,7 @@ def test_noise_of_blocks_is_that_of_rounded_numbers(bits: int) -> None:
     assert decibels(float(form.noise())) == pytest.approx(found, abs=NEAR)
 
 
-FLOATING = ["fp8", "bf16"]
-
-
-@pytest.mark.parametrize("name", FLOATING)
+@pytest.mark.parametrize("name", ["fp8", "bf16"])
 def test_noise_of_floating_numbers_is_that_of_rounded_numbers(name: str) -> None:
     form = number(name)
     fraction_bits = int(form.element_bits - 1 - form.exponent_bits)
@@ -75,7 +72,7 @@ def test_noise_of_floating_numbers_is_that_of_rounded_numbers(name: str) -> None
     assert decibels(float(form.noise())) == pytest.approx(found, abs=NEAR)
 
 
-@pytest.mark.parametrize("name", [n for n in files("format") if n.startswith("mx")] + FLOATING)
+@pytest.mark.parametrize("name", files("format"))
 def test_noise_of_a_product_is_that_of_products_of_rounded_numbers(name: str) -> None:
     """Long dot products of two rounded factors, against those of the factors themselves."""
     formats = candidate(f"format={name}").format
