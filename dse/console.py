@@ -14,7 +14,7 @@ from rich.text import Text
 
 LONGEST_WORD = 24  # longer words may be broken over lines
 WIDE = 160  # columns of a table that is not shown in a terminal
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)  # brackets are part of what users write
 if not console.is_terminal and "COLUMNS" not in os.environ:
     console.width = WIDE
 

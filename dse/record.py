@@ -36,7 +36,7 @@ def record(folder: Path, tracking: Mapping[str, Any], required: bool = False) ->
         again = f"dse task=log run={folder}"
         if required:
             raise ConnectionError(f"tracking.uri: {tracking['uri']!r} took nothing ({first_line(error)})") from None
-        console.print(f"[bold red]not logged[/] to {tracking['uri']}: {first_line(error)}; later: {again}")
+        console.print(f"not logged to {tracking['uri']}: {first_line(error)}; later: {again}", style="bold red")
         return
     console.print(f"MLflow      {ui_command(tracking['uri'])}")
 
@@ -147,10 +147,15 @@ def without_notes(node: Any) -> Any:
 def log_point(mlflow: Any, experiment: str, study: Any, found: Mapping[str, Any], name: str, tags: Any) -> None:
     """One flat run: parameters and metrics as plain numbers, the unit at the end of the key."""
     shown = study["columns"]["parameters"]
-    params = {head(key, shown[key]["unit"]): v for key, v in found["parameters"].items() if v is not None}
+    params = {key(name, shown[name]["unit"]): v for name, v in found["parameters"].items() if v is not None}
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags):
         mlflow.log_params(params | mapping_params(found))
         mlflow.log_metrics(metrics_with_units(found))
+
+
+def key(name: str, unit: str) -> str:
+    """A name with its unit, in the letters that MLflow takes: `K*m^2/W` as `K.m2/W`."""
+    return head(name, unit).replace("*", ".").replace("^", "")
 
 
 def mapping_params(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,5 +170,5 @@ def metrics_with_units(found: Mapping[str, Any]) -> dict[str, float]:
             value = found[section][name]
             if value is not None:
                 factor, label = readable(unit, TYPICAL_SIZES.get(unit, 1.0))
-                named[head(name if section == "metrics" else f"{section}.{name}", label)] = value * factor
+                named[key(name if section == "metrics" else f"{section}.{name}", label)] = value * factor
     return named

@@ -41,7 +41,8 @@ def run(session: Session) -> None:
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     write_json(session.folder / "metrics.json", result | {"title": title} | about(session))
-    console.print(f"[bold]{title}[/]\n{traffic(session.config)}")
+    console.print(title, style="bold")
+    console.print(traffic(session.config))
     show(result)
     console.print(f"written to {session.folder / 'metrics.json'}")
 
@@ -50,9 +51,9 @@ def show(result: dict[str, Any]) -> None:
     """What is broken, then the answers as tables."""
     shown = display([result])
     for words in shortfalls(result, shown["headroom"]):
-        console.print(f"[bold red]{words}[/]")
+        console.print(words, style="bold red")
     mapping = "  ".join(f"{name} {value}" for name, value in result["mapping"].items())
-    console.print(f"[bold]mapping[/]  {mapping}")
+    console.print(f"mapping: {mapping}")
     for section in ("metrics", "headroom"):
         rows = [
             [name, digits(result[section][name] * column["factor"]), column["unit"], column["means"]]
