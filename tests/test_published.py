@@ -111,3 +111,13 @@ def test_llama3_70b_does_not_fit_the_sram_of_a_server():
     assert found["metrics"]["time_per_output_token"] > 22e-3
     forced = best(*words, weights="sram", cache="sram")
     assert forced["headroom"]["memory"] < -70.6e9 / 64 + 256e6
+
+
+@pytest.mark.parametrize("name", ["corsair_server", "raptor_server", "dgx_h100"])
+def test_machines_as_sold_keep_their_own_limits(name):
+    """A machine runs at full load within the power and the temperatures that its data sheet states."""
+    candidate = composed(f"hw={name}", "format=mxint8")
+    chip = candidate.hw.chip
+    load = chip.full_load(candidate.format, chip.die())
+    assert float(load.power) <= float(chip.package.power_limit)
+    assert float(chip.heat_headroom(load.temperature)) >= 0
