@@ -154,7 +154,7 @@ function entry(name, unit, value, cls, means) {
   const folder = name.match(/^.*[./]/)?.[0] ?? "";
   const term = make("dt", {}, make("span", { class: "path" }, folder), label(name.slice(folder.length)));
   if (means) term.append(make("span", { class: "means" }, means));
-  return make("div", {}, term, make("dd", cls ? { class: cls } : {}, unit ? `${value}\u00a0${unit}` : value));
+  return make("div", {}, term, make("dd", cls ? { class: cls } : {}, unit && value !== "\u2013" ? `${value}\u00a0${unit}` : value));
 }
 
 function headroom(point) {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import BATCH, DIFFERENT, GOALS, SPACE, rows, same, small_problem
+from small import BATCH, DIFFERENT, GOALS, SPACE, WRITTEN, rows, same, small_problem
 
 from dse.optimise import Asking, OptunaSearch, make_sampler
 from dse.problem import Problem
@@ -62,39 +62,37 @@ def test_the_budget_is_spent_on_different_designs(
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_a_space_smaller_than_the_budget_is_exhausted(
+def test_a_space_smaller_than_the_budget_is_exhausted_and_the_study_knows_all(
     problem: Problem, tmp_path: Path, asked: list[tuple[float, ...]], name: str
 ) -> None:
-    trials = trials_in(tmp_path, problem)
-    search(name, trials=1000).run(problem, GOALS, trials, seed=1)
-    assert len(set(asked)) == len(asked) == DIFFERENT
-    everything = problem.space.designs(0, problem.space.size)
-    best = problem.canonical(everything[GOALS.front(problem.evaluate(everything))])
-    designs, columns = trials.load()
-    assert set(rows(designs[GOALS.front(columns)])) == set(rows(best))
-
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_the_study_knows_answers_and_limits(problem: Problem, tmp_path: Path, name: str) -> None:
-    """Each trial told the values of its design, and constraints above zero exactly where a limit is missed."""
     trials = trials_in(tmp_path, problem)
     asking = Asking(search(name, trials=1000), problem, GOALS, trials, seed=1)
     asking.run()
     designs, columns = trials.load()
-    found = {row: i for i, row in enumerate(rows(designs))}
-    seen = set()
-    for trial in asking.study.trials:
-        row = found[design_of(problem, trial.params)]
-        seen.add(row)
+    assert len(set(asked)) == len(asked) == len(designs) == DIFFERENT
+    everything = problem.space.designs(0, WRITTEN)
+    best = problem.canonical(everything[GOALS.front(problem.evaluate(everything))])
+    assert set(rows(designs[GOALS.front(columns)])) == set(rows(best))
+    check_told(problem, asking, rows(designs), columns)
+
+
+def check_told(
+    problem: Problem, asking: Asking, designs: list[tuple[float, ...]], columns: dict[str, np.ndarray]
+) -> None:
+    """Each trial knows the answers of its design, with constraints above zero exactly where a limit is missed."""
+    numbers = {design: i for i, design in enumerate(designs)}
+    told = [(trial, numbers[design_of(problem, trial.params)]) for trial in asking.study.trials]
+    for trial, row in told:
         assert trial.values == [columns[f"metrics.{goal}"][row] for goal in GOALS.objectives]
         missed = {goal for goal in GOALS.constraints if columns[f"headroom.{goal}"][row] < 0}
         assert {goal for goal, short in trial.constraints.items() if short > 0} == missed
         assert set(trial.constraints) == {*GOALS.constraints, "mapping"}
-    assert len(seen) == DIFFERENT
+    assert {row for _, row in told} == set(range(DIFFERENT))
     assert 0 < GOALS.feasible(columns).sum() < DIFFERENT
-    best = {found[design_of(problem, trial.params)] for trial in asking.study.best_trials}
-    values = GOALS.values(columns)
-    assert {tuple(values[i]) for i in best} == {tuple(values[i]) for i in GOALS.front(columns)}
+    values, best = GOALS.values(columns), [trial.number for trial in asking.study.best_trials]
+    assert {tuple(values[row]) for trial, row in told if trial.number in best} == {
+        tuple(values[row]) for row in GOALS.front(columns)
+    }
 
 
 def design_of(problem: Problem, params: dict[str, Any]) -> tuple[float, ...]:
