@@ -6,6 +6,7 @@ import json
 import resource
 import shlex
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from running import Done, run_here, run_process
 from small import DIFFERENT, SMALL, component_units
 
+from dse.__main__ import main
 from dse.metrics import EnergyShares, Headroom, Metrics, Shares, units
 from hw.units import readable, registry
 
@@ -399,6 +401,11 @@ def test_own_machines_and_models_are_picked_like_the_shipped_ones(tmp_path: Path
 
 
 # What needs no computing.
+
+
+def test_the_console_script_is_the_same_program() -> None:
+    (script,) = entry_points(group="console_scripts", name="dse")
+    assert script.load() is main
 
 
 @pytest.fixture(scope="module")
