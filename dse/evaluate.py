@@ -196,7 +196,7 @@ def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, load: Ful
     later = metrics.time_per_output_token / serving.time_per_output_token_target
     return Headroom(
         memory=memory_headroom(candidate, mapping, layers),
-        power=chip.package.power_limit - load.power,
+        power=chip.cooling.power_limit - load.power,
         heat=chip.heat_headroom(load.temperature),
         latency=1 - jnp.maximum(first, later),
     )

@@ -9,9 +9,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.cooling import Cooling, Leakage
 from hw.engine import Engine
 from hw.memory import Die, Memory
-from hw.package import Leakage, Package
+from hw.package import Package
 from hw.process import Process
 from hw.supply import Supply
 from hw.units import quantity
@@ -62,6 +63,7 @@ class Chip(eqx.Module):
     process: Process
     supply: Supply
     package: Package
+    cooling: Cooling
     leakage: Leakage
     fixed_area: Array = quantity("m^2", above=0)
     fixed_static_power: Array = quantity("W")
@@ -127,15 +129,15 @@ class Chip(eqx.Module):
         supplied = first.peak_bandwidth(die)
         engine = self.engine.peak_power(formats.weights, formats.activations, supplied) * self.switching_scale()
         active = engine + supplied * first.access_energy
-        kelvin = self.package.ambient_temperature
+        kelvin = self.cooling.ambient_temperature
         for _ in range(TEMPERATURE_STEPS):
-            kelvin = self.package.junction_temperature(active + self.static_power(kelvin, die), die.area)
+            kelvin = self.cooling.surface_temperature((active + self.static_power(kelvin, die)) / die.area)
         static = self.static_power(kelvin, die)
         return FullLoad(active + static, self.engine.idle_share * engine + static, kelvin)
 
     def heat_headroom(self, kelvin: Any) -> Any:
         """Kelvin left at a junction of `kelvin` to the first limit, the die's or a tier's."""
-        limit = self.package.temperature_limit
+        limit = self.cooling.temperature_limit
         for tier in self.tiers:
             limit = jnp.minimum(limit, tier.temperature_limit)
         return limit - kelvin

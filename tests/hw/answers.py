@@ -69,10 +69,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
         Question("die_cost", "USD", lambda it, a, q: it.die_cost(q(4e-4, "m^2"))),
     ),
-    "Package": (
-        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), q(100.0, "USD"))),
-        Question("junction_temperature", "K", lambda it, a, q: it.junction_temperature(q(60.0, "W"), q(4e-4, "m^2"))),
-    ),
+    "Package": (Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), q(100.0, "USD"))),),
+    "Cooling": (Question("surface_temperature", "K", lambda it, a, q: it.surface_temperature(q(2e5, "W/m^2"))),),
     "Leakage": (Question("scale", "", lambda it, a, q: it.scale(q(380.0, "K"))),),
     "Supply": (
         Question("voltage", "V", lambda it, a, q: it.voltage(q(1.3e9, "Hz"))),

@@ -296,7 +296,7 @@ def next_temperature(found: Candidate) -> tuple[float, float]:
     load = chip.full_load(found.format, chip.die())
     static = chip.static_power(load.temperature, chip.die())
     active = load.power - static
-    return float(load.temperature), float(chip.package.junction_temperature(active + static, chip.die().area))
+    return float(load.temperature), float(chip.cooling.surface_temperature((active + static) / chip.die().area))
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
