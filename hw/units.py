@@ -132,7 +132,8 @@ class Rule:
     @property
     def example(self) -> str:
         samples = {
-            "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W", "W/m^2": "0.3 W/mm2", "K*m^2/W": "200 K*mm2/W",
+            "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W",
+            "W/m^2": "0.3 W/mm2", "K*m^2/W": "200 K*mm2/W",
             "m^2": "400 mm2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
             "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
             "": "8" if self.whole else "0.8",
@@ -214,13 +215,14 @@ def _converter(rule: Rule) -> Any:
 
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
             (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
+AREAS = {"m^2": (1e6, "mm2"), "W/m^2": (1e-6, "W/mm2"), "K*m^2/W": (1e6, "K*mm2/W")}
 PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk"}
 
 
 def readable(unit: str, size: float) -> tuple[float, str]:
     """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
-    if unit == "m^2":
-        return 1e6, "mm2"
+    if unit in AREAS:
+        return AREAS[unit]
     if unit in PLAIN or unit.startswith("1/") or size == 0 or not math.isfinite(size):
         return 1.0, unit
     scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])
