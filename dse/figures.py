@@ -1,0 +1,142 @@
+"""The derived figures of a machine: the one place that asks a system what its numbers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+import dse.precision  # noqa: F401
+from hw.chip import Chip
+from hw.memory import Memory
+from hw.network import Level
+from hw.system import System
+from models.numerics import Formats, NumberFormat
+
+
+class Figure(NamedTuple):
+    """A number with its unit and its meaning."""
+
+    value: Any
+    unit: str
+    means: str
+
+
+def figures(system: System, formats: Formats, numbers: Mapping[str, NumberFormat]) -> dict[str, Any]:
+    """What the machine comes to, as named figures: `chip`, each of `levels` (one instance of it) and the whole
+    `system`.
+
+    numbers : the formats that rates are stated in, both operands alike; power is at full load in `formats`.
+    """
+    part = chip_part(system.chip, formats, numbers)
+    chip = chip_details(system.chip, formats) | part
+    instances, levels = system.chips(), {}
+    chip["count"] = Figure(instances, "", "how many there are")
+    for name, level in system.levels.items():
+        instances = instances / level.fanout
+        part = gathered(level, part)
+        levels[name] = part | {"count": Figure(instances, "", "how many there are"), "link": link_figures(level)}
+    price = Figure(system.cost() * system.ownership.markup, "USD", "build cost times the markup of its maker")
+    return {"chip": chip, "levels": levels, "system": part | {"price": price}}
+
+
+def accepted(system: System, numbers: Mapping[str, NumberFormat]) -> dict[str, NumberFormat]:
+    """Those number formats that the machine's engine can compute in, both operands alike."""
+    engine = system.chip.engine
+    return {name: number for name, number in numbers.items() if not engine.refusal(number, number)}
+
+
+def chip_part(chip: Chip, formats: Formats, numbers: Mapping[str, NumberFormat]) -> dict[str, Any]:
+    """What a chip adds to everything that it is part of."""
+    die, engine = chip.die(), chip.engine
+    return {
+        "chips": Figure(jnp.asarray(1.0), "", "chips in it"),
+        "power": Figure(chip.full_load(formats, die).power, "W", "at full load, leakage fed back"),
+        "silicon_area": Figure(chip.area(), "m^2", "of compute dies"),
+        "cost": Figure(chip.cost(), "USD", "to build, before any markup"),
+        "rate": {
+            name: Figure(engine.peak_rate(number, number), "op/s", f"peak of the engines in {name}")
+            for name, number in numbers.items()
+        },
+        "tiers": {
+            name: {
+                "capacity": Figure(tier.bytes_held(die), "B", "bytes held"),
+                "bandwidth": Figure(tier.peak_bandwidth(die), "B/s", "peak, by the data sheet"),
+            }
+            for name, tier in chip.memory.items()
+        },
+    }
+
+
+def chip_details(chip: Chip, formats: Formats) -> dict[str, Any]:
+    """What is told of the chip alone."""
+    load = chip.full_load(formats, chip.die())
+    limit = chip.heat_headroom(load.temperature) + load.temperature
+    areas = {name: tier.area(chip.process) for name, tier in chip.memory.items()}
+    return {
+        "cores": Figure(chip.engine.cores, "", "cores of the engine"),
+        "frequency": Figure(chip.engine.frequency, "Hz", "clock of the engine"),
+        "vector_rate": Figure(chip.vector.rate, "op/s", "elementwise operations"),
+        "power_limit": Figure(chip.package.power_limit, "W", "limit of the package, a chip"),
+        "temperature": Figure(load.temperature, "K", "junction at full load"),
+        "temperature_limit": Figure(limit, "K", "first limit of the die or a tier"),
+        "areas": {
+            "engine": Figure(chip.engine.area(), "m^2", "of all cores"),
+            "tiers": {name: Figure(area, "m^2", "that the tier takes of the die") for name, area in areas.items()},
+            "rest": Figure(chip.fixed_area, "m^2", "of all that is not listed"),
+        },
+        "access": {name: access(tier) for name, tier in chip.memory.items()},
+    }
+
+
+def access(tier: Memory) -> dict[str, Figure]:
+    """What one access of a tier takes."""
+    return {
+        "latency": Figure(tier.latency, "s", "until the first byte"),
+        "energy": Figure(tier.access_energy, "J/B", "of a byte moved"),
+        "sustained_fraction": Figure(tier.sustained_fraction, "", "share of the peak that a stream reaches"),
+    }
+
+
+def gathered(level: Level, part: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of one instance of a level: `fanout` parts, and what holds and joins them."""
+    whole, joined = times(part, level.fanout), level.joined()
+    power = whole["power"].value + level.power + joined * level.link.part_power
+    cost = whole["cost"].value + level.cost + joined * level.link.part_cost
+    return whole | {
+        "fanout": Figure(level.fanout, "", "parts joined"),
+        "power": whole["power"]._replace(value=power),
+        "cost": whole["cost"]._replace(value=cost),
+    }
+
+
+def times(part: Mapping[str, Any], n: Any) -> dict[str, Any]:
+    """Every figure of `n` equal parts."""
+    return {k: v._replace(value=n * v.value) if isinstance(v, Figure) else times(v, n) for k, v in part.items()}
+
+
+def link_figures(level: Level) -> dict[str, Figure]:
+    """The link of a level.
+
+    bisection = floor(fanout / 2) * bandwidth / oversubscription: all parts reach all others, so half of them can send
+    to the other half at their full rate.
+    """
+    link = level.link
+    across = jnp.floor(level.fanout / 2) * link.bandwidth / link.oversubscription
+    return {
+        "bandwidth": Figure(link.bandwidth, "B/s", "of one part and direction"),
+        "latency": Figure(link.latency, "s", "from part to part"),
+        "energy": Figure(link.energy, "J/B", "of a byte sent"),
+        "bisection": Figure(across, "B/s", "between the halves of the level, one direction"),
+    }
+
+
+def totals(found: Mapping[str, Any], rate: str) -> dict[str, Figure]:
+    """The figures of the whole system as a flat map; of its rates the one in format `rate`."""
+    whole = found["system"]
+    flat = {name: whole[name] for name in ("cost", "price", "power", "silicon_area")}
+    flat |= {"rate": whole["rate"][rate]} if rate in whole["rate"] else {}
+    for name, tier in whole["tiers"].items():
+        flat |= {f"{name} {key}": figure for key, figure in tier.items()}
+    return flat
