@@ -14,6 +14,8 @@ from hw.network import Level
 from hw.system import System
 from models.numerics import Formats, NumberFormat
 
+Pairs = Mapping[str, tuple[NumberFormat, NumberFormat]]
+
 
 class Figure(NamedTuple):
     """A number with its unit and its meaning."""
@@ -23,13 +25,13 @@ class Figure(NamedTuple):
     means: str
 
 
-def figures(system: System, formats: Formats, numbers: Mapping[str, NumberFormat]) -> dict[str, Any]:
+def figures(system: System, formats: Formats, pairs: Pairs) -> dict[str, Any]:
     """What the machine comes to, as named figures: `chip`, each of `levels` (one instance of it) and the whole
     `system`.
 
-    numbers : the formats that rates are stated in, both operands alike; power is at full load in `formats`.
+    pairs : the formats of held and fed operands that rates are stated in; power is at full load in `formats`.
     """
-    part = chip_part(system.chip, formats, numbers)
+    part = chip_part(system.chip, formats, pairs)
     chip = chip_details(system.chip, formats) | part
     instances, levels = system.chips(), {}
     chip["count"] = Figure(instances, "", "how many there are")
@@ -41,13 +43,12 @@ def figures(system: System, formats: Formats, numbers: Mapping[str, NumberFormat
     return {"chip": chip, "levels": levels, "system": part | {"price": price}}
 
 
-def accepted(system: System, numbers: Mapping[str, NumberFormat]) -> dict[str, NumberFormat]:
-    """Those number formats that the machine's engine can compute in, both operands alike."""
-    engine = system.chip.engine
-    return {name: number for name, number in numbers.items() if not engine.refusal(number, number)}
+def accepted(system: System, pairs: Pairs) -> Pairs:
+    """Those pairs of number formats that the machine's engine can compute in."""
+    return {name: pair for name, pair in pairs.items() if not system.chip.engine.refusal(*pair)}
 
 
-def chip_part(chip: Chip, formats: Formats, numbers: Mapping[str, NumberFormat]) -> dict[str, Any]:
+def chip_part(chip: Chip, formats: Formats, pairs: Pairs) -> dict[str, Any]:
     """What a chip adds to everything that it is part of."""
     die, engine = chip.die(), chip.engine
     return {
@@ -56,8 +57,8 @@ def chip_part(chip: Chip, formats: Formats, numbers: Mapping[str, NumberFormat])
         "silicon_area": Figure(chip.area(), "m^2", "of compute dies"),
         "cost": Figure(chip.cost(), "USD", "to build, before any markup"),
         "rate": {
-            name: Figure(engine.peak_rate(number, number), "op/s", f"peak of the engines in {name}")
-            for name, number in numbers.items()
+            name: Figure(engine.peak_rate(*pair), "op/s", f"peak of the engines in {name}")
+            for name, pair in pairs.items()
         },
         "tiers": {
             name: {

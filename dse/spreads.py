@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 
 import dse.precision  # noqa: F401
 
@@ -38,16 +39,11 @@ def elasticities(answers: Callable[[Any], Mapping[str, Any]], tree: Any, prefix:
     0 where the answer is 0. Inputs that count whole things are taken as continuous. Where two bounds are equal, the
     derivative lies half-way between those of both sides.
     """
-    leaves = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree)
-    named = leaf_paths(tree, prefix)
-    found, slopes = jax.jit(lambda given: (dict(answers(given)), jax.jacrev(lambda g: dict(answers(g)))(given)))(leaves)
-    return {
-        answer: {
-            path: float(slope * leaf / found[answer]) if found[answer] else 0.0
-            for path, slope, leaf in zip(named, jax.tree.leaves(slopes[answer]), jax.tree.leaves(leaves), strict=True)
-        }
-        for answer in answers(tree)
-    }
+    given, rebuilt = ravel_pytree(jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree))
+    answered = jax.jit(lambda vector: dict(answers(rebuilt(vector))))
+    values, slopes, named = answered(given), jax.jit(jax.jacfwd(answered))(given), leaf_paths(tree, prefix)
+    moved = {name: slopes[name] * given / value if value else given * 0 for name, value in values.items()}
+    return {name: dict(zip(named, map(float, found), strict=True)) for name, found in moved.items()}
 
 
 def first_order(moved: Mapping[str, float], widths: Mapping[str, float]) -> Spread:
