@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
+from dse.console import digits
 from hw.chip import Chip
 from hw.memory import Memory
 from hw.network import Level
 from hw.system import System
+from hw.units import readable
 from models.numerics import Formats, NumberFormat
 
 Pairs = Mapping[str, tuple[NumberFormat, NumberFormat]]
@@ -141,3 +143,14 @@ def totals(found: Mapping[str, Any], rate: str) -> dict[str, Figure]:
     for name, tier in whole["tiers"].items():
         flat |= {f"{name} {key}": figure for key, figure in tier.items()}
     return flat
+
+
+def in_words(figure: Mapping[str, Any]) -> str:
+    """A plain figure as a person reads it: `18.74 TB/s`, `75.5 degC`, `0.3 pJ/bit`."""
+    value, unit = figure["value"], figure["unit"]
+    if unit == "K":
+        return f"{value - 273.15:.4g} degC"
+    if unit == "J/B":
+        value, unit = value / 8, "J/bit"
+    factor, label = readable(unit, value)
+    return f"{digits(value * factor)} {label}".strip()

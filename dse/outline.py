@@ -8,23 +8,12 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from dse.console import console, digits, table
+from dse.console import console, table
+from dse.figures import in_words
 from dse.schema import NOTES
-from hw.units import readable
 
 STYLES = {"assumed": "yellow", "unsourced": "bold red", "given": "bold magenta", "derived": "cyan"}
 SOURCED = "green"
-
-
-def words(figure: Mapping[str, Any]) -> str:
-    """A figure as a person reads it: `18.74 TB/s`, `75.5 degC`, `0.3 pJ/bit`."""
-    value, unit = figure["value"], figure["unit"]
-    if unit == "K":
-        return f"{value - 273.15:.4g} degC"
-    if unit == "J/B":
-        value, unit = value / 8, "J/bit"
-    factor, label = readable(unit, value)
-    return f"{digits(value * factor)} {label}".strip()
 
 
 def show(machine: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -41,12 +30,12 @@ def rows_of(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The figures of one chip or level: name and words."""
     for name in ("count", "chips", "power", "temperature", "silicon_area", "cost", "price"):
         if name in part:
-            yield name.replace("_", " "), words(part[name])
-    yield from ((f"rate {name}", words(figure)) for name, figure in part["rate"].items())
+            yield name.replace("_", " "), in_words(part[name])
+    yield from ((f"rate {name}", in_words(figure)) for name, figure in part["rate"].items())
     for tier, found in part["tiers"].items():
-        yield from ((f"{tier} {name}", words(figure)) for name, figure in found.items())
+        yield from ((f"{tier} {name}", in_words(figure)) for name, figure in found.items())
     link = part.get("link", {})
-    yield from ((f"link {name}", words(link[name])) for name in ("bandwidth", "latency", "bisection") if link)
+    yield from ((f"link {name}", in_words(link[name])) for name in ("bandwidth", "latency", "bisection") if link)
 
 
 def show_figures(figures: Mapping[str, Any]) -> None:
@@ -100,7 +89,7 @@ def show_spreads(spreads: Mapping[str, Any]) -> None:
     for name, found in spreads.items():
         if found["relative"] > 0:
             parts = ", ".join(f"{path} {100 * part:.2g} %" for path, part in found["inputs"].items())
-            rows.append([name.replace("_", " "), f"{words(found)} +/- {100 * found['relative']:.2g} %", parts])
+            rows.append([name.replace("_", " "), f"{in_words(found)} +/- {100 * found['relative']:.2g} %", parts])
     if rows:
         table("spreads (first order, from the spreads stated)", ["total", "value", "mostly from"], rows)
 
