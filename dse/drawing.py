@@ -12,7 +12,7 @@ from dse.svg import Box, divided, document, rectangle, text, width_of
 WIDTH, MARGIN, PAD = 1200.0, 24.0, 12.0
 HEADER, DIE, GHOST, MOST_GHOSTS = 28.0, 280.0, 5.0, 2
 BAR = 130.0  # length of the bar between engine and tier
-PER_DECADE, THINNEST_AT = 3.0, 1e8  # bars: pixels for each factor of ten above this bandwidth, B/s
+PER_DECADE, THINNEST_AT = 3.5, 1e8  # bars: pixels for each factor of ten above this bandwidth, B/s
 LOOKS = 4  # colours of tiers
 
 Figures = Mapping[str, Any]
@@ -45,7 +45,7 @@ def nested(box: Box, parts: Sequence[tuple[str, Figures]], formats: str, copies:
     shapes, bottom = nested(inner, inside, formats, fanout)
     shapes = [*header(box, name, part, formats, copies), *shapes]
     if fanout > 1:
-        strip, bottom = link(inner, bottom, inside[0][0], part)
+        strip, bottom = link(inner, bottom, name, inside[0][0], part)
         shapes += strip
     return stacked(box, (shapes, bottom + PAD), copies, "odd" if len(parts) % 2 else "even")
 
@@ -80,7 +80,7 @@ def header(box: Box, name: str, part: Figures, formats: str, copies: int) -> lis
 def summary(part: Figures, formats: str) -> list[str]:
     """The figures of a part that fit in a line."""
     rates = part["rate"]
-    rate = [in_words(rates[formats])] if formats in rates else []
+    rate = [f"{in_words(rates[formats])} {formats}"] if formats in rates else []
     held = [f"{n} {in_words(t['capacity'])} at {in_words(t['bandwidth'])}" for n, t in part["tiers"].items()]
     return [in_words(part["power"]), squared(part["silicon_area"]), in_words(part["cost"]), *rate, *held]
 
@@ -93,7 +93,7 @@ def counted(figure: Mapping[str, Any], noun: str) -> str:
     return f"{figure['value']:,.0f} {noun}{'s' if figure['value'] != 1 else ''}"
 
 
-def link(inner: Box, top: float, part_name: str, level: Figures) -> tuple[list[str], float]:
+def link(inner: Box, top: float, name: str, part_name: str, level: Figures) -> tuple[list[str], float]:
     """The bar that joins the parts of a level, under them, as thick as a part's bandwidth; its figures above it."""
     found, thick, fanout = level["link"], thickness(level["link"]["bandwidth"]["value"]), level["fanout"]["value"]
     rail = Box(inner.x, top + 24, inner.width, thick)
@@ -101,7 +101,7 @@ def link(inner: Box, top: float, part_name: str, level: Figures) -> tuple[list[s
     start = stubs[-1].right + 12
     words = "  \u00b7  ".join(
         (
-            f"{fanout:.0f} \u00d7 {part_name} joined",
+            f"link of the {name}: {fanout:.0f} \u00d7 {part_name}",
             f"{in_words(found['bandwidth'])} a part and direction",
             in_words(found["latency"]),
             in_words(found["energy"]),
@@ -205,5 +205,5 @@ def legend(top: float) -> tuple[list[str], float]:
         shapes.append(rectangle(Box(x, top + 10 - thick / 2, 44, thick), "link", 0))
         shapes.append(text(x + 50, top + 14, label, 70, 11, "pale"))
         x += 122
-    words = "One of each level is drawn, shadows stand for the others; blocks of the die are to scale of area."
-    return [*shapes, text(x, top + 14, words, WIDTH - MARGIN - x, 11, "pale")], top + 28
+    words = "One of each level is drawn, its shadows stand for the others. Blocks of the die are to scale of their area."
+    return [*shapes, text(MARGIN, top + 40, words, WIDTH - 2 * MARGIN, 11, "pale")], top + 46

@@ -151,6 +151,6 @@ def in_words(figure: Mapping[str, Any]) -> str:
     if unit == "K":
         return f"{value - 273.15:.4g} degC"
     if unit == "J/B":
-        value, unit = value / 8, "J/bit"
+        return f"{digits(value / 8e-12)} pJ/bit"
     factor, label = readable(unit, value)
     return f"{digits(value * factor)} {label}".strip()

@@ -34,8 +34,8 @@ def rows_of(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((f"rate {name}", in_words(figure)) for name, figure in part["rate"].items())
     for tier, found in part["tiers"].items():
         yield from ((f"{tier} {name}", in_words(figure)) for name, figure in found.items())
-    link = part.get("link", {})
-    yield from ((f"link {name}", in_words(link[name])) for name in ("bandwidth", "latency", "bisection") if link)
+    if "link" in part and part["fanout"]["value"] > 1:
+        yield from ((f"link {name}", in_words(part["link"][name])) for name in ("bandwidth", "latency", "bisection"))
 
 
 def show_figures(figures: Mapping[str, Any]) -> None:
