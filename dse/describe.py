@@ -19,10 +19,9 @@ from dse.spreads import elasticities, first_order, largest
 from dse.store import write_json, write_whole
 from hw.units import spread
 
-
 NUMBERS = "format/number"  # the group whose files are number formats
 WEAK = ("assumed", "unsourced")
-MOST_ASSUMPTIONS = 8
+MOST_ASSUMPTIONS = 5
 
 
 def run(session: Session) -> None:

@@ -12,6 +12,7 @@ from dse.svg import Box, divided, document, rectangle, text, width_of
 WIDTH, MARGIN, PAD = 1200.0, 24.0, 12.0
 HEADER, DIE, GHOST, MOST_GHOSTS = 28.0, 280.0, 5.0, 2
 BAR = 130.0  # length of the bar between engine and tier
+TIER, GAP = 60.0, 10.0  # a tier takes at least so much, with the gap under it
 PER_DECADE, THINNEST_AT = 3.5, 1e8  # bars: pixels for each factor of ten above this bandwidth, B/s
 LOOKS = 4  # colours of tiers
 
@@ -21,7 +22,7 @@ Figures = Mapping[str, Any]
 def drawing(name: str, formats: str, figures: Figures) -> str:
     """The machine as a self-contained SVG, from its plain figures (`describe.json`, `hw.figures`)."""
     whole, parts = figures["system"], [*reversed(figures["levels"].items()), ("chip", figures["chip"])]
-    title = f"{name}  \u00b7  {counted(whole['chips'], 'chip')}  \u00b7  {in_words(whole['price'])}, modelled price"
+    title = f"{name}  \u00b7  {counted(whole['chips'], 'chip')}  \u00b7  {told(whole['price'])}, modelled price"
     shapes = [text(MARGIN, 36, title, WIDTH - 2 * MARGIN, 18, bold=True)]
     inner, bottom = nested(Box(MARGIN, 52, WIDTH - 2 * MARGIN, 0), parts, formats, 1)
     shapes += inner
@@ -73,20 +74,24 @@ def header(box: Box, name: str, part: Figures, formats: str, copies: int) -> lis
     words = "  \u00b7  ".join(summary(part, formats))
     return [
         text(box.x + PAD, box.y + 18, label, start - box.x - PAD - 8, 13, bold=True),
-        text(start, box.y + 18, words, box.right - start - PAD, 11, "pale"),
+        text(start, box.y + 18, words, box.right - start - PAD, 12, "pale"),
     ]
 
 
 def summary(part: Figures, formats: str) -> list[str]:
     """The figures of a part that fit in a line."""
     rates = part["rate"]
-    rate = [f"{in_words(rates[formats])} {formats}"] if formats in rates else []
-    held = [f"{n} {in_words(t['capacity'])} at {in_words(t['bandwidth'])}" for n, t in part["tiers"].items()]
-    return [in_words(part["power"]), squared(part["silicon_area"]), in_words(part["cost"]), *rate, *held]
+    rate = [f"{told(rates[formats])} {formats}"] if formats in rates else []
+    held = [f"{n} {told(t['capacity'])} at {told(t['bandwidth'])}" for n, t in part["tiers"].items()]
+    return [told(part["power"]), told(part["silicon_area"]), told(part["cost"]), *rate, *held]
 
 
-def squared(area: Mapping[str, Any]) -> str:
-    return in_words(area).replace("mm2", "mm\u00b2")
+def told(figure: Mapping[str, Any]) -> str:
+    """A figure in words, its unit as print has it."""
+    words = in_words(figure)
+    for plain, printed in (("mm2", "mm\u00b2"), ("degC", "\u00b0C"), (" us", " \u00b5s")):
+        words = words.replace(plain, printed)
+    return words
 
 
 def counted(figure: Mapping[str, Any], noun: str) -> str:
@@ -102,31 +107,32 @@ def link(inner: Box, top: float, name: str, part_name: str, level: Figures) -> t
     words = "  \u00b7  ".join(
         (
             f"link of the {name}: {fanout:.0f} \u00d7 {part_name}",
-            f"{in_words(found['bandwidth'])} a part and direction",
-            in_words(found["latency"]),
-            in_words(found["energy"]),
-            f"bisection {in_words(found['bisection'])}",
+            f"{told(found['bandwidth'])} a part and direction",
+            told(found["latency"]),
+            told(found["energy"]),
+            f"bisection {told(found['bisection'])}",
         )
     )
     shapes = [rectangle(stub, "link", 0) for stub in stubs] + [rectangle(rail, "link", min(4.0, thick / 2))]
-    return [*shapes, text(start, top + 16, words, inner.right - start, 11)], rail.bottom
+    return [*shapes, text(start, top + 16, words, inner.right - start, 12)], rail.bottom
 
 
 def chip(box: Box, part: Figures, formats: str, copies: int) -> tuple[list[str], float]:
     """The innermost box: the die with its blocks, and the tiers that its engine reads."""
     words = (
-        counted(part["cores"], "core") + f" at {in_words(part['frequency'])}",
-        f"{in_words(part['power'])} of {in_words(part['power_limit'])}",
-        f"{in_words(part['temperature'])} of {in_words(part['temperature_limit'])}",
+        counted(part["cores"], "core") + f" at {told(part['frequency'])}",
+        f"{told(part['power'])} of {told(part['power_limit'])}",
+        f"{told(part['temperature'])} of {told(part['temperature_limit'])}",
         f"full load in {formats}",
     )
     shapes = header(box, "chip", part, formats, copies)
     line = "  \u00b7  ".join(words)
-    shapes.append(text(box.x + PAD, box.y + 36, line, box.width - 2 * PAD, 11, "pale"))
+    shapes.append(text(box.x + PAD, box.y + 36, line, box.width - 2 * PAD, 12, "pale"))
     die = Box(box.x + PAD, box.y + 48, DIE, DIE)
-    shapes += floorplan(die, part["areas"], squared(part["silicon_area"]), part["silicon_area"]["value"])
-    shapes += tiers(Box(die.right, die.y, box.right - PAD - die.right, DIE), part)
-    return shapes, die.bottom + 54
+    body = max(DIE, TIER * len(part["tiers"]) - GAP)
+    shapes += floorplan(die, part["areas"], told(part["silicon_area"]), part["silicon_area"]["value"])
+    shapes += tiers(Box(die.right, die.y, box.right - PAD - die.right, body), part)
+    return shapes, max(die.bottom + 54, die.y + body + PAD)
 
 
 def floorplan(die: Box, areas: Figures, whole: str, size: float) -> list[str]:
@@ -150,7 +156,7 @@ def keys(die: Box, areas: Figures, whole: str) -> list[str]:
     named = (("engine", areas["engine"]), ("rest", areas["rest"]))
     shapes, x = [], die.x
     for look, figure in named:
-        words = f"{'other' if look == 'rest' else look} {squared(figure)}"
+        words = f"{'other' if look == 'rest' else look} {told(figure)}"
         shapes.append(rectangle(Box(x, die.bottom + 30, 10, 10), look, 0, edge=True))
         shapes.append(text(x + 15, die.bottom + 39, words, 150, 11, "pale"))
         x += 15 + min(width_of(words, 11), 150) + 8
@@ -169,14 +175,14 @@ def ruler(die: Box, area: float) -> list[str]:
 def tiers(box: Box, part: Figures) -> list[str]:
     """Each tier as a box, joined to the engine by a bar as thick as its bandwidth."""
     count, shapes = len(part["tiers"]), []
-    height = min(110.0, (box.height - 10 * (count - 1)) / count)
-    top = box.y + (box.height - count * height - 10 * (count - 1)) / 2
+    height = min(110.0, (box.height + GAP) / count - GAP)
+    top = box.y + (box.height - count * (height + GAP) + GAP) / 2
     for i, (name, tier) in enumerate(part["tiers"].items()):
-        here = Box(box.x + BAR, top + i * (height + 10), box.width - BAR, height)
+        here = Box(box.x + BAR, top + i * (height + GAP), box.width - BAR, height)
         thick = thickness(tier["bandwidth"]["value"])
         middle = here.y + here.height / 2
         shapes.append(rectangle(Box(box.x, middle - thick / 2, BAR, thick), "link", 0))
-        shapes.append(text(box.x + 10, middle - thick / 2 - 5, in_words(tier["bandwidth"]), BAR - 14, 12, bold=True))
+        shapes.append(text(box.x + 10, middle - thick / 2 - 5, told(tier["bandwidth"]), BAR - 14, 12, bold=True))
         shapes.append(rectangle(here, f"tier{i % LOOKS}", edge=True))
         shapes += tier_words(here, name, tier, part["access"][name], part["areas"]["tiers"][name])
     return shapes
@@ -185,14 +191,14 @@ def tiers(box: Box, part: Figures) -> list[str]:
 def tier_words(box: Box, name: str, tier: Figures, access: Figures, area: Mapping[str, Any]) -> list[str]:
     """Name, size and access of a tier, centred in its box's height."""
     facts = (
-        in_words(access["latency"]),
-        in_words(access["energy"]),
+        told(access["latency"]),
+        told(access["energy"]),
         f"{access['sustained_fraction']['value']:.0%} sustained",
-        f"{squared(area)} of the die",
+        f"{told(area)} of the die",
     )
     y, room = box.y + box.height / 2, box.width - 28
     return [
-        text(box.x + 14, y - 4, f"{name}  {in_words(tier['capacity'])}", room, 15, bold=True),
+        text(box.x + 14, y - 4, f"{name}  {told(tier['capacity'])}", room, 15, bold=True),
         text(box.x + 14, y + 15, "  \u00b7  ".join(facts), room, 12),
     ]
 
@@ -205,5 +211,5 @@ def legend(top: float) -> tuple[list[str], float]:
         shapes.append(rectangle(Box(x, top + 10 - thick / 2, 44, thick), "link", 0))
         shapes.append(text(x + 50, top + 14, label, 70, 11, "pale"))
         x += 122
-    words = "One of each level is drawn, its shadows stand for the others. Blocks of the die are to scale of their area."
+    words = "One of each level is drawn, its shadows stand for the others. Blocks of the die are to scale of area."
     return [*shapes, text(MARGIN, top + 40, words, WIDTH - 2 * MARGIN, 11, "pale")], top + 46

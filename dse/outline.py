@@ -80,7 +80,9 @@ def leaf(name: str, row: Mapping[str, Any]) -> Text:
     """`frequency  1.2 GHz  [derived] how`."""
     kind = row["confidence"]
     told = "set on the command line" if kind == "given" else row["citation"]
-    return Text.assemble(f"{name}  ", (row["written"], "bold"), "  ", (f"[{kind}]", STYLES.get(kind, SOURCED)), f" {told}")
+    return Text.assemble(
+        f"{name}  ", (row["written"], "bold"), "  ", (f"[{kind}]", STYLES.get(kind, SOURCED)), f" {told}"
+    )
 
 
 def show_spreads(spreads: Mapping[str, Any]) -> None:

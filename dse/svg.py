@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-WIDEST = 0.6  # width of a letter over the size of its font, rather too much than too little
+NARROW, USUAL, WIDE, SQUARE = 0.36, 0.6, 0.92, 1.05  # widths over the size of the font, rather too much than too little
 INK, PALE = ("#1b2631", "#e8edf2"), ("#5a6876", "#9fb0c0")
 COLOURS = {  # class -> fill on light and on dark pages
     "page": ("#ffffff", "#14191f"), "ink": INK, "pale": PALE, "even": ("#f3f6f9", "#1b222a"),
-    "odd": ("#ffffff", "#242d37"), "link": ("#d9822b", "#e8964a"), "engine": ("#f2cf73", "#b98f2c"),
+    "odd": ("#ffffff", "#242d37"), "link": ("#d9822b", "#d98a3d"), "engine": ("#f2cf73", "#8a6a1e"),
     "rest": ("#d5dde5", "#44505c"), "tier0": ("#8fbce8", "#33689c"), "tier1": ("#8fd1bd", "#2f7a66"),
     "tier2": ("#c3abdf", "#6b4f93"), "tier3": ("#e6a3b8", "#94506a"),
 }  # fmt: skip
@@ -58,17 +58,30 @@ def text(x: float, y: float, words: str, room: float, size: float = 12, look: st
 
 def fitted(words: str, room: float, size: float) -> str:
     """As much of a text as `room` pixels hold, with an ellipsis where something is cut."""
-    most = int(room / (WIDEST * size))
-    return words if len(words) <= most else f"{words[: max(most - 1, 0)].rstrip()}\u2026" if most > 0 else ""
+    if width_of(words, size) <= room:
+        return words
+    kept = words
+    while kept and width_of(f"{kept}\u2026", size) > room:
+        kept = kept[:-1]
+    return f"{kept.rstrip()}\u2026" if kept else ""
 
 
 def width_of(words: str, size: float) -> float:
-    """Pixels that a text takes at most."""
-    return WIDEST * size * len(words)
+    """Pixels that a text takes at most in a bold sans-serif font."""
+    return size * sum(map(letter, words))
+
+
+def letter(one: str) -> float:
+    """The width of a letter over the size of its font."""
+    if ord(one) > 0x2FFF:
+        return SQUARE
+    if one in "mwMW@%GOQCDHNU&\u2026":
+        return WIDE
+    return NARROW if one in " .,:;'|!il\u00b7()[]/" else USUAL
 
 
 def divided(box: Box, areas: Sequence[tuple[str, float]]) -> list[tuple[str, Box]]:
-    """Blocks of a box whose areas are as given, [(name, area)], largest first: halved by area across its longer side."""
+    """Blocks of a box in the ratio of the areas, [(name, area)], largest first: halved across the longer side."""
     whole = sum(area for _, area in areas)
     if whole <= 0 or not areas:
         return []
