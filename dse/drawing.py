@@ -128,11 +128,10 @@ def chip(box: Box, part: Figures, formats: str, copies: int) -> tuple[list[str],
     shapes = header(box, "chip", part, formats, copies)
     line = "  \u00b7  ".join(words)
     shapes.append(text(box.x + PAD, box.y + 36, line, box.width - 2 * PAD, 12, "pale"))
-    die = Box(box.x + PAD, box.y + 48, DIE, DIE)
-    body = max(DIE, TIER * len(part["tiers"]) - GAP)
+    die = Box(box.x + PAD, box.y + 48, DIE, max(DIE, TIER * len(part["tiers"]) - GAP))
     shapes += floorplan(die, part["areas"], told(part["silicon_area"]), part["silicon_area"]["value"])
-    shapes += tiers(Box(die.right, die.y, box.right - PAD - die.right, body), part)
-    return shapes, max(die.bottom + 54, die.y + body + PAD)
+    shapes += tiers(Box(die.right, die.y, box.right - PAD - die.right, die.height), part)
+    return shapes, die.bottom + 54
 
 
 def floorplan(die: Box, areas: Figures, whole: str, size: float) -> list[str]:
@@ -148,28 +147,30 @@ def floorplan(die: Box, areas: Figures, whole: str, size: float) -> list[str]:
     for name, block in (*blocks, ("engine", column)):
         if block.height > 18 and block.width > width_of(name, 11) + 8:
             shapes.append(text(block.x + 5, block.y + 14, name, block.width - 6, 11))
-    return shapes + keys(die, areas, whole) + ruler(die, size)
+    return shapes + keys(die, areas) + ruler(die, size, whole)
 
 
-def keys(die: Box, areas: Figures, whole: str) -> list[str]:
+def keys(die: Box, areas: Figures) -> list[str]:
     """Areas of what is not a tier, under the die."""
     named = (("engine", areas["engine"]), ("rest", areas["rest"]))
     shapes, x = [], die.x
     for look, figure in named:
         words = f"{'other' if look == 'rest' else look} {told(figure)}"
         shapes.append(rectangle(Box(x, die.bottom + 30, 10, 10), look, 0, edge=True))
-        shapes.append(text(x + 15, die.bottom + 39, words, 150, 11, "pale"))
-        x += 15 + min(width_of(words, 11), 150) + 8
-    return [*shapes, text(x, die.bottom + 39, f"of {whole}", 150, 11, "pale")]
+        shapes.append(text(x + 15, die.bottom + 39, words, die.width / 2 - 20, 11, "pale"))
+        x += die.width / 2
+    return shapes
 
 
-def ruler(die: Box, area: float) -> list[str]:
-    """A bar of a round length in millimetres, a fifth to a half of the die's side."""
-    side = math.sqrt(area) * 1e3
-    step = 10.0 ** math.floor(math.log10(side / 2))
-    length = max(n * step for n in (1, 2, 5) if n * step <= side / 2)
-    bar = Box(die.x, die.bottom + 10, die.width * length / side, 3)
-    return [rectangle(bar, "ink", 0), text(bar.right + 8, die.bottom + 16, f"{length:g} mm", 120, 11, "pale")]
+def ruler(die: Box, area: float, whole: str) -> list[str]:
+    """A bar of a round length in millimetres, a fifth to a half of the die's width; beside it the die's area."""
+    scale = math.sqrt(die.width * die.height / area) / 1e3  # pixels of a millimetre
+    most = die.width / scale / 2
+    step = 10.0 ** math.floor(math.log10(most))
+    length = max(n * step for n in (1, 2, 5) if n * step <= most)
+    bar = Box(die.x, die.bottom + 10, scale * length, 3)
+    words = f"{length:g} mm, die {whole}"
+    return [rectangle(bar, "ink", 0), text(bar.right + 8, die.bottom + 16, words, die.right - bar.right, 11, "pale")]
 
 
 def tiers(box: Box, part: Figures) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -105,8 +106,9 @@ def split(box: Box, share: float) -> tuple[Box, Box]:
 
 def document(width: float, height: float, title: str, shapes: Sequence[str]) -> str:
     """The whole picture."""
+    height = math.ceil(height)
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:.0f}" width="{width:g}" '
-        f'height="{height:.0f}" role="img"><title>{escape(title)}</title>{style()}'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height}" width="{width:g}" '
+        f'height="{height}" role="img"><title>{escape(title)}</title>{style()}'
     )
     return "\n".join([head, rectangle(Box(0, 0, width, height), "page", 0), *shapes, "</svg>\n"])
