@@ -27,11 +27,12 @@ MOST_ASSUMPTIONS = 5
 def run(session: Session) -> None:
     """Describe, write describe.json and machine.svg, print."""
     found = template(session.overrides)
-    machine = machine_section(found, session.choices)
+    sections = {"hw": machine_section(found, session.choices)}
+    machine = sections["hw"]
     session.folder.mkdir(parents=True, exist_ok=True)
     written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
     write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
-    write_json(written, {"hw": machine} | about(session))
+    write_json(written, sections | about(session))
     outline.show(machine, found.config["hw"])
     console.print(f"written to {written}")
     console.print(f"drawn in   {drawn}")
@@ -104,7 +105,7 @@ def sensitivity(found: Template, chosen: str, rows: Sequence[Mapping[str, Any]])
     weak = [row["path"] for row in rows if row["confidence"] in WEAK]
     known = totals(figures(system, formats, pairs), chosen)
     spreads = {name: plain(known[name]) | vars(first_order(moved[name], widths)) for name in moved}
-    asked = ("cost", "power", f"{next(iter(system.chip.memory))} bandwidth")
+    asked = ("cost", "power", f"tiers.{next(iter(system.chip.memory))}.bandwidth")
     return {
         "spreads": spreads,
         "assumptions": {name: largest(moved[name], weak, MOST_ASSUMPTIONS) for name in asked},

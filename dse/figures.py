@@ -136,12 +136,12 @@ def link_figures(level: Level) -> dict[str, Figure]:
 
 
 def totals(found: Mapping[str, Any], rate: str) -> dict[str, Figure]:
-    """The figures of the whole system as a flat map; of its rates the one in format `rate`."""
+    """The figures of the whole system as a flat map, such as `tiers.NAME.bandwidth`; of its rates that in `rate`."""
     whole = found["system"]
     flat = {name: whole[name] for name in ("cost", "price", "power", "silicon_area")}
     flat |= {"rate": whole["rate"][rate]} if rate in whole["rate"] else {}
     for name, tier in whole["tiers"].items():
-        flat |= {f"{name} {key}": figure for key, figure in tier.items()}
+        flat |= {f"tiers.{name}.{key}": figure for key, figure in tier.items()}
     return flat
 
 

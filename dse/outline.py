@@ -85,13 +85,18 @@ def leaf(name: str, row: Mapping[str, Any]) -> Text:
     )
 
 
+def spoken(total: str) -> str:
+    """The name of a total as a person reads it: `silicon area`, `sram bandwidth`."""
+    return total.removeprefix("tiers.").replace(".", " ").replace("_", " ")
+
+
 def show_spreads(spreads: Mapping[str, Any]) -> None:
     """Totals with what the stated spreads make of them."""
     rows = []
     for name, found in spreads.items():
         if found["relative"] > 0:
             parts = ", ".join(f"{path} {100 * part:.2g} %" for path, part in found["inputs"].items())
-            rows.append([name.replace("_", " "), f"{in_words(found)} +/- {100 * found['relative']:.2g} %", parts])
+            rows.append([spoken(name), f"{in_words(found)} +/- {100 * found['relative']:.2g} %", parts])
     if rows:
         table("spreads (first order, from the spreads stated)", ["total", "value", "mostly from"], rows)
 
@@ -100,7 +105,7 @@ def show_assumptions(machine: Mapping[str, Any]) -> None:
     """The weak numbers that move a total most."""
     written = {row["path"]: row["written"] for row in machine["numbers"]}
     rows = [
-        [answer, path, written[path], f"{moved:+.2f} %"]
+        [spoken(answer), path, written[path], f"{moved:+.2f} %"]
         for answer, found in machine["assumptions"].items()
         for path, moved in found.items()
     ]

@@ -98,6 +98,18 @@ def test_blocks_of_the_die_are_the_die(machine: Any, system: str) -> None:
     assert sum(float(b.value) for b in blocks) == pytest.approx(float(machine(system)["chip"]["silicon_area"].value))
 
 
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("name", ["mxint8", "bf16"])
+def test_every_machine_keeps_its_own_limits(system: str, name: str) -> None:
+    """A machine that is sold can be fed and cooled at full load in the formats that it takes."""
+    given = candidate(f"hw={system}", f"format={name}")
+    found = described(given)["chip"]
+    if not found["rate"]:
+        pytest.skip(f"its engine takes no {name}")
+    assert float(found["power"].value) <= float(found["power_limit"].value)
+    assert float(found["temperature"].value) <= float(found["temperature_limit"].value)
+
+
 # The drawing.
 
 
@@ -324,6 +336,7 @@ def test_what_is_set_on_the_command_line_is_marked(overridden: tuple[Done, dict[
     assert rows["hw.levels.card.cost"]["confidence"] == "assumed"
     assert re.search(r"frequency +1\.2 GHz \+/- 5 % +\[given\] set on the command line", done.out)
     assert found["sources"]["counts"]["given"] == 2
+    assert "unsourced" not in found["sources"]["counts"]
 
 
 def test_a_spread_of_an_override_is_pushed_through(overridden: tuple[Done, dict[str, Any], Path]) -> None:

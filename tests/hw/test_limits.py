@@ -59,8 +59,8 @@ def test_with_endless_bandwidth_a_tier_takes_its_latency(system: str) -> None:
     for tier in chip.tiers:
         name = next(name for name in BANDWIDTHS if hasattr(tier, name))
         endless = replaced(tier, **{name: getattr(tier, name) * ENDLESS})
-        assert float(endless.time(1e9, chip.die())) == pytest.approx(tier.latency, rel=1e-3)  # 1 GB at 1e25 B/s: 0.1 fs
-        assert float(tier.time(1e9, chip.die())) > 10 * tier.latency
+        assert float(endless.time(1e10, chip.die())) == pytest.approx(tier.latency, rel=1e-3)  # 10 GB at 1e25 B/s: 1 fs
+        assert float(tier.time(1e10, chip.die())) > 10 * tier.latency
         assert float(tier.time(0.0, chip.die())) == 0.0
 
 
