@@ -82,6 +82,8 @@ def _value(given: Any, field: dataclasses.Field[Any], path: str, locate: Locate)
         raise ValueError(f"{locate(path)}: {given!r} is given, but a component with its own fields is expected")
     if "_target_" in given:
         return checked(given, path, locate)
+    if not given and field.metadata.get("may_be_empty"):
+        return {}
     return _named(given, path, locate)
 
 

@@ -44,10 +44,13 @@ class Ownership(eqx.Module):
 
 
 class System(eqx.Module):
-    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on."""
+    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on.
+
+    `levels: {}` is one chip by itself.
+    """
 
     chip: Chip
-    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict)
+    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict, metadata={"may_be_empty": True})
     runtime: Runtime
     ownership: Ownership
 

@@ -60,8 +60,8 @@ def test_with_endless_bandwidth_a_tier_takes_its_latency(system: str) -> None:
     for tier, there in zip(chip.tiers, state.tiers, strict=True):
         names = next(names for names in BANDWIDTHS if hasattr(tier, names[0]))
         endless = replaced(tier, **{name: getattr(tier, name) * ENDLESS for name in names})
-        assert float(endless.read_time(1e9, there)) == pytest.approx(tier.latency, rel=1e-3)  # 1 GB at 1e25 B/s: 0.1 fs
-        assert float(tier.read_time(1e9, there)) > 10 * tier.latency
+        assert float(endless.read_time(1e10, there)) == pytest.approx(tier.latency, rel=1e-3)  # 10 GB at 1e25 B/s: 1 fs
+        assert float(tier.read_time(1e10, there)) > 10 * tier.latency
         assert float(tier.read_time(0.0, there)) == 0.0
 
 
