@@ -8,8 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
-from dse.metrics import Answer, EnergyShares, Headroom, Mapping, Metrics, Shares
+from dse.metrics import Answer, CarbonShares, CostShares, EnergyShares, Headroom, Mapping, Metrics, Shares
 from dse.step import Energies, Pass, run, total
+from hw import carbon, cost
 from hw.chip import FullLoad, Placement
 from hw.system import System
 from models.numerics import Formats
@@ -44,7 +45,9 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     switched = jnp.asarray(round_energy.total / mapping.batch)
     energy = switched + idle
     power = energy * rate
-    price = system.cost() * system.ownership.markup
+    built, made = cost.groups(system.cost_terms()), carbon.groups(system.carbon_terms())
+    paid = system.ownership.cost_terms(built, power)
+    emitted = system.ownership.carbon_terms(made, power)
     metrics = Metrics(
         time_to_first_token=prefill.times.total,
         time_per_output_token=per_token,
@@ -53,8 +56,10 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         energy_per_token=energy,
         power=power,
         silicon_area=system.silicon_area(),
-        system_cost=price,
-        cost_per_million_tokens=system.ownership.cost_rate(system.cost(), power) / rate * 1e6,
+        system_cost=system.ownership.price(built),
+        cost_per_million_tokens=sum(paid) / rate * 1e6,
+        embodied_carbon=sum(made),
+        carbon_per_million_tokens=sum(emitted) / rate * 1e6,
         junction_temperature=load.temperature,
         quantisation_noise=10 * jnp.log10(candidate.format.noise()),
     )
@@ -63,6 +68,8 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         headroom=headroom(candidate, mapping, metrics, load, decode.layers),
         shares=Shares(*(part / per_token for part in round_times)),
         energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
+        cost_shares=CostShares(*(part / sum(paid) for part in paid)),
+        carbon_shares=CarbonShares(*(part / sum(emitted) for part in emitted)),
         mapping=mapping,
         legal=is_legal(candidate, mapping),
     )

@@ -17,6 +17,13 @@ from dse.results import bytes_in_words, display, point
 from dse.session import Session, about
 from dse.store import write_json
 
+SHARES = {
+    "shares": "time of a token",
+    "energy_shares": "energy of a token",
+    "cost_shares": "cost of a token",
+    "carbon_shares": "carbon of a token",
+}
+
 
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
@@ -60,7 +67,7 @@ def show(result: dict[str, Any]) -> None:
             for name, column in shown[section].items()
         ]
         table(f"{section} (modelled)", [section, "value", "unit", "what it is"], rows)
-    for section, words in (("shares", "time of a token"), ("energy_shares", "energy of a token")):
+    for section, words in SHARES.items():
         parts = sorted(result[section].items(), key=lambda item: -item[1])
         console.print(f"{words}: " + ", ".join(f"{name} {share:.1%}" for name, share in parts if share >= 0.0005))
 

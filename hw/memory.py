@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.process import Process
-from hw.units import fraction, quantity
+from hw.units import count, fraction, quantity
 
 
 class Die(NamedTuple):
@@ -21,11 +21,19 @@ class Die(NamedTuple):
     area: Any
 
 
+class Beside(NamedTuple):
+    """What a memory takes of the package: how many stacks stand beside the die, on how many m2 together."""
+
+    stacks: Any
+    area: Any
+
+
 class Memory(eqx.Module):
     """A tier under one die: how much it holds, how fast and at what energy it gives, what it takes.
 
     Every tier has latency (first byte), access_energy (per byte moved), sustained_fraction (measured share of the
-    peak bandwidth), static_power (refresh, standby, leakage, per byte held), price (per byte), temperature_limit.
+    peak bandwidth), static_power (refresh, standby, leakage, per byte held), price (per byte), carbon (of making it,
+    per byte), temperature_limit.
     """
 
     latency: eqx.AbstractVar[Array]
@@ -34,6 +42,7 @@ class Memory(eqx.Module):
     static_power: eqx.AbstractVar[Array]
     price: eqx.AbstractVar[Array]
     temperature_limit: eqx.AbstractVar[Array]
+    carbon: eqx.AbstractVar[Array]
 
     @abstractmethod
     def bytes_held(self, die: Die) -> Any:
@@ -67,17 +76,34 @@ class Memory(eqx.Module):
         """USD of the bought memory; 0 where it is part of the compute die."""
         return self.price * self.bytes_held(die)
 
-    def bonded_cost(self, die: Die) -> Any:
-        """The part of the cost that is lost with the die if bonding fails: none for memory beside it."""
+    def embodied(self, die: Die) -> Any:
+        """kg emitted to make it; 0 where it is part of the compute die."""
+        return self.carbon * self.bytes_held(die)
+
+    def beside(self) -> Beside:
+        """What it takes of the package: nothing where it is on the die or on the board."""
+        return Beside(jnp.zeros_like(self.price), jnp.zeros_like(self.price))
+
+    def stacked(self) -> Any:
+        """1 where it is bonded onto the die, and lost with it if that fails; 0 elsewhere."""
+        return jnp.zeros_like(self.price)
+
+    def stacking_cost(self) -> Any:
+        """USD of bonding it onto the die; 0 for memory beside it."""
         return jnp.zeros_like(self.price)
 
     def stacking_yield(self) -> Any:
         """Share of dies that survive the bonding of this memory onto them: all, for memory beside them."""
         return jnp.ones_like(self.price)
 
+    def blind_yield(self, die_yield: Any) -> Any:
+        """Share of its bonds that hit a working die: all, where dies are tested before; else the dies' own yield."""
+        return jnp.ones_like(self.price)
+
 
 class Dram(Memory):
-    """DRAM beside the die: HBM, LPDDR, GDDR, DDR. interface_area is the compute die's side of the channel."""
+    """DRAM beside the die: HBM, LPDDR, GDDR, DDR. interface_area is the compute die's side of the channel; stacks of
+    stack_area each stand in the package, 0 on the board."""
 
     capacity: Array = quantity("B", above=0)
     bandwidth: Array = quantity("B/s", above=0)
@@ -88,6 +114,9 @@ class Dram(Memory):
     price: Array = quantity("USD/B")
     interface_area: Array = quantity("m^2")
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
+    stacks: Array = count(least=0, default=0.0)
+    stack_area: Array = quantity("m^2", default=0.0)
 
     def bytes_held(self, die: Die) -> Any:
         return self.capacity
@@ -97,6 +126,9 @@ class Dram(Memory):
 
     def area(self, process: Process) -> Any:
         return self.interface_area
+
+    def beside(self) -> Beside:
+        return Beside(self.stacks, self.stacks * self.stack_area)
 
 
 class LocalSram(Memory):
@@ -114,6 +146,7 @@ class LocalSram(Memory):
     static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
 
     def bytes_held(self, die: Die) -> Any:
         return self.capacity

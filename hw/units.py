@@ -127,7 +127,7 @@ class Rule:
         samples = {
             "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W",
             "m^2": "400 mm^2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
-            "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
+            "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "kg/J": "0.39 kg/kWh", "kg/B": "0.05 kg/GB", "m": "36 um", "V": "0.75 V",
             "": "8" if self.whole else "0.8",
         }  # fmt: skip
         return f"write it like {samples.get(self.unit, '1 ' + self.unit)!r}"
@@ -164,21 +164,31 @@ def _named(unit: str) -> str:
     return unit.replace("%", "percent").replace("\u00b0C", "degC") or "dimensionless"
 
 
-def quantity(unit: str, *, above: float | None = None, least: float | None = 0, most: float | None = None) -> Any:
-    """A field that holds a float in `unit`; by default it may be zero but not negative."""
+def quantity(
+    unit: str,
+    *,
+    above: float | None = None,
+    least: float | None = 0,
+    most: float | None = None,
+    default: Any = dataclasses.MISSING,
+) -> Any:
+    """A field that holds a float in `unit`; by default it may be zero but not negative. `default` stands where a
+    configuration says nothing: only for what most parts do not have."""
     rule = Rule(unit, above=above, least=None if above is not None else least, most=most)
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
-def count(least: float = 1) -> Any:
+def count(least: float = 1, default: Any = dataclasses.MISSING) -> Any:
     """A field that counts whole things."""
     rule = Rule("", least=least, whole=True)
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
-def fraction(above: float | None = None) -> Any:
+def fraction(above: float | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field between 0 and 1."""
-    return quantity("", above=above, most=1)
+    return quantity("", above=above, most=1, default=default)
 
 
 def _converter(rule: Rule) -> Any:
@@ -194,7 +204,7 @@ def _converter(rule: Rule) -> Any:
 
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
             (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
-PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk"}
+PLAIN = {"", "USD", "K", "kg", "token/s", "op/B", "dB", "B/clk"}
 
 
 def readable(unit: str, size: float) -> tuple[float, str]:

@@ -1,0 +1,81 @@
+"""What it means to own a machine: capital, energy, floor, carbon."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array
+
+from hw.carbon import CarbonGroups
+from hw.cost import CostGroups
+from hw.units import count, fraction, quantity
+
+
+class OwnershipCost(NamedTuple):
+    """USD per second of serving: the price of what is bought, written off; engineering; upkeep; energy; floor."""
+
+    silicon: Any
+    memory: Any
+    package: Any
+    system: Any
+    engineering: Any
+    maintenance: Any
+    energy: Any
+    site: Any
+
+
+class OwnershipCarbon(NamedTuple):
+    """kg per second of serving: what was emitted to make the machine, written off, and what its energy emits."""
+
+    silicon: Any
+    memory: Any
+    package: Any
+    system: Any
+    energy: Any
+
+
+class Ownership(eqx.Module):
+    """A machine over its life.
+
+    markup : price over the cost of parts, the same for every vendor; volume : chips that share the engineering, which
+    is passed on without markup; life : over which the price is written off; utilisation : share of the life in which it
+    serves; maintenance : share of the price paid a year; tariff : of energy; overhead : site energy over machine
+    energy (PUE); site_price : of the floor, per watt that the machine draws while it serves, all its life;
+    grid_intensity : carbon per energy.
+    """
+
+    markup: Array = quantity("", least=1)
+    volume: Array = count()
+    life: Array = quantity("s", above=0)
+    utilisation: Array = fraction(above=0)
+    maintenance: Array = quantity("1/s")
+    tariff: Array = quantity("USD/J")
+    overhead: Array = quantity("", least=1)
+    site_price: Array = quantity("USD/J")
+    grid_intensity: Array = quantity("kg/J")
+
+    def price(self, built: CostGroups) -> Any:
+        """USD that the buyer pays: markup * parts + engineering."""
+        return self.markup * (sum(built) - built.engineering) + built.engineering
+
+    def cost_terms(self, built: CostGroups, power: Any) -> OwnershipCost:
+        """USD per second of serving, `power` W drawn while it serves."""
+        serving = self.life * self.utilisation
+        parts = (self.markup * cost / serving for cost in built[:-1])
+        upkeep = self.price(built) * self.maintenance / self.utilisation
+        energy, site = power * self.overhead * self.tariff, power * self.site_price / self.utilisation
+        return OwnershipCost(*parts, built.engineering / serving, upkeep, energy, site)
+
+    def cost_rate(self, built: CostGroups, power: Any) -> Any:
+        """USD per second of serving."""
+        return sum(self.cost_terms(built, power))
+
+    def carbon_terms(self, made: CarbonGroups, power: Any) -> OwnershipCarbon:
+        """kg per second of serving, `power` W drawn while it serves."""
+        serving = self.life * self.utilisation
+        return OwnershipCarbon(*(kg / serving for kg in made), power * self.overhead * self.grid_intensity)
+
+    def carbon_rate(self, made: CarbonGroups, power: Any) -> Any:
+        """kg per second of serving."""
+        return sum(self.carbon_terms(made, power))
