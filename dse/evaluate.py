@@ -68,11 +68,17 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         headroom=headroom(candidate, mapping, metrics, load, decode.layers),
         shares=Shares(*(part / per_token for part in round_times)),
         energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
-        cost_shares=CostShares(*(part / sum(paid) for part in paid)),
-        carbon_shares=CarbonShares(*(part / sum(emitted) for part in emitted)),
+        cost_shares=CostShares(*shares_of(paid)),
+        carbon_shares=CarbonShares(*shares_of(emitted)),
         mapping=mapping,
         legal=is_legal(candidate, mapping),
     )
+
+
+def shares_of(parts: tuple[Any, ...]) -> list[Any]:
+    """Each part over their sum; all 0 of nothing."""
+    whole = sum(parts)
+    return [part / jnp.where(whole > 0, whole, 1.0) for part in parts]
 
 
 def micro_batch(mapping: Mapping) -> Any:

@@ -127,8 +127,8 @@ class Rule:
         samples = {
             "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W",
             "m^2": "400 mm^2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
-            "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "kg/J": "0.39 kg/kWh", "kg/B": "0.05 kg/GB", "m": "36 um", "V": "0.75 V",
-            "": "8" if self.whole else "0.8",
+            "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
+            "kg/J": "0.39 kg/kWh", "kg/B": "0.05 kg/GB", "": "8" if self.whole else "0.8",
         }  # fmt: skip
         return f"write it like {samples.get(self.unit, '1 ' + self.unit)!r}"
 
@@ -211,7 +211,7 @@ def readable(unit: str, size: float) -> tuple[float, str]:
     """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
     if unit == "m^2":
         return 1e6, "mm2"
-    if unit in PLAIN or unit.startswith("1/") or size == 0 or not math.isfinite(size):
+    if unit in PLAIN or unit.startswith(("1/", "kg")) or size == 0 or not math.isfinite(size):
         return 1.0, unit
     scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])
     return 1 / scale, prefix + unit
