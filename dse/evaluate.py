@@ -58,7 +58,7 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         silicon_area=system.silicon_area(),
         system_cost=system.ownership.price(built),
         cost_per_million_tokens=sum(paid) / rate * 1e6,
-        embodied_carbon=sum(made),
+        embodied_carbon=cost.total(made),
         carbon_per_million_tokens=sum(emitted) / rate * 1e6,
         junction_temperature=load.temperature,
         quantisation_noise=10 * jnp.log10(candidate.format.noise()),

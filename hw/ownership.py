@@ -8,7 +8,7 @@ import equinox as eqx
 from jaxtyping import Array
 
 from hw.carbon import CarbonGroups
-from hw.cost import CostGroups
+from hw.cost import CostGroups, times
 from hw.units import count, fraction, quantity
 
 
@@ -62,10 +62,16 @@ class Ownership(eqx.Module):
     def cost_terms(self, built: CostGroups, power: Any) -> OwnershipCost:
         """USD per second of serving, `power` W drawn while it serves."""
         serving = self.life * self.utilisation
-        parts = (self.markup * cost / serving for cost in built[:-1])
-        upkeep = self.price(built) * self.maintenance / self.utilisation
-        energy, site = power * self.overhead * self.tariff, power * self.site_price / self.utilisation
-        return OwnershipCost(*parts, built.engineering / serving, upkeep, energy, site)
+        return OwnershipCost(
+            silicon=self.markup * built.silicon / serving,
+            memory=self.markup * built.memory / serving,
+            package=self.markup * built.package / serving,
+            system=self.markup * built.system / serving,
+            engineering=built.engineering / serving,
+            maintenance=self.price(built) * self.maintenance / self.utilisation,
+            energy=power * self.overhead * self.tariff,
+            site=power * self.site_price / self.utilisation,
+        )
 
     def cost_rate(self, built: CostGroups, power: Any) -> Any:
         """USD per second of serving."""
@@ -73,8 +79,8 @@ class Ownership(eqx.Module):
 
     def carbon_terms(self, made: CarbonGroups, power: Any) -> OwnershipCarbon:
         """kg per second of serving, `power` W drawn while it serves."""
-        serving = self.life * self.utilisation
-        return OwnershipCarbon(*(kg / serving for kg in made), power * self.overhead * self.grid_intensity)
+        written_off = times(made, 1 / (self.life * self.utilisation))
+        return OwnershipCarbon(*written_off, energy=power * self.overhead * self.grid_intensity)
 
     def carbon_rate(self, made: CarbonGroups, power: Any) -> Any:
         """kg per second of serving."""
