@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
 from dse.console import digits
+from hw import cost
 from hw.chip import Chip
 from hw.conditions import Conditions
 from hw.heat import State
@@ -36,7 +37,7 @@ def figures(system: System, formats: Formats, pairs: Pairs) -> dict[str, Any]:
     pairs : the formats of held and fed operands that rates are stated in; power is at full load in `formats`.
     """
     state = system.chip.settle(formats)
-    part = chip_part(system.chip, state, pairs)
+    part = chip_part(system.chip, state, pairs, system.dies_per_package())
     chip = chip_details(system.chip, state) | part
     instances, levels = system.chips(), {}
     chip["count"] = Figure(instances, "", "how many there are")
@@ -44,8 +45,28 @@ def figures(system: System, formats: Formats, pairs: Pairs) -> dict[str, Any]:
         instances = instances / level.fanout
         part = gathered(level, part)
         levels[name] = part | {"count": Figure(instances, "", "how many there are"), "link": link_figures(level)}
-    price = Figure(system.cost() * system.ownership.markup, "USD", "build cost times the markup of its maker")
-    return {"chip": chip, "levels": levels, "system": part | {"price": price}}
+    return {"chip": chip, "levels": levels, "system": part | bill(system)}
+
+
+def bill(system: System) -> dict[str, Any]:
+    """What the whole machine costs and emits to make, and of what that is made."""
+    built, made = system.cost_terms(), system.carbon_terms()
+    return {
+        "cost": Figure(cost.total(built), "USD", "of parts and of its share of engineering, before any markup"),
+        "price": Figure(system.ownership.price(cost.groups(built)), "USD", "with the markup of its maker"),
+        "embodied_carbon": Figure(cost.total(made), "kg", "emitted to make it"),
+        "cost_terms": named(built, "USD", "of the whole machine"),
+        "carbon_terms": named(made, "kg", "of the whole machine"),
+    }
+
+
+def named(terms: Any, unit: str, means: str) -> Any:
+    """Terms as figures by their names."""
+    if hasattr(terms, "_asdict"):
+        terms = terms._asdict()
+    if isinstance(terms, Mapping):
+        return {name: named(term, unit, means) for name, term in terms.items()}
+    return Figure(terms, unit, means)
 
 
 def accepted(system: System, pairs: Pairs) -> Pairs:
@@ -53,13 +74,13 @@ def accepted(system: System, pairs: Pairs) -> Pairs:
     return {name: pair for name, pair in pairs.items() if not system.chip.engine.refusal(*pair)}
 
 
-def chip_part(chip: Chip, state: State, pairs: Pairs) -> dict[str, Any]:
+def chip_part(chip: Chip, state: State, pairs: Pairs, dies: Any) -> dict[str, Any]:
     """What a chip adds to everything that it is part of."""
     return {
         "chips": Figure(jnp.asarray(1.0), "", "chips in it"),
         "power": Figure(state.powers.total, "W", "at full load and the settled clock"),
         "silicon_area": Figure(chip.area(), "m^2", "of compute dies"),
-        "cost": Figure(chip.cost(), "USD", "to build, before any markup"),
+        "cost": Figure(chip.cost(dies), "USD", "of its parts, before any markup; engineering apart"),
         "rate": {
             name: Figure(chip.engine.peak_rate(*pair, state.logic), "op/s", f"peak of the engines in {name}")
             for name, pair in pairs.items()
@@ -128,11 +149,11 @@ def gathered(level: Level, part: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of one instance of a level: `fanout` parts, and what holds and joins them."""
     whole, joined = times(part, level.fanout), level.joined()
     power = whole["power"].value + level.power + joined * level.link.part_power
-    cost = whole["cost"].value + level.cost + joined * level.link.part_cost
+    parts = whole["cost"].value + level.cost + joined * level.link.part_cost
     return whole | {
         "fanout": Figure(level.fanout, "", "parts joined"),
         "power": whole["power"]._replace(value=power),
-        "cost": whole["cost"]._replace(value=cost),
+        "cost": whole["cost"]._replace(value=parts),
     }
 
 

@@ -9,16 +9,21 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.link import Link
-from hw.units import count, quantity
+from hw.units import count, fraction, quantity
 
 
 class Level(eqx.Module):
-    """`fanout` parts joined by `link`; power and cost are of what holds them together (board, host, rack)."""
+    """`fanout` parts joined by `link`; power, cost and carbon are of what holds them together (board, host, rack).
+
+    packaged : 1 where the parts are dies of one package, which the chip's package then pays for; 0 elsewhere.
+    """
 
     link: Link
     fanout: Array = count()
     power: Array = quantity("W")
     cost: Array = quantity("USD")
+    packaged: Array = fraction(default=0.0)
+    carbon: Array = quantity("kg", default=0.0)
 
     def joined(self) -> Any:
         """Parts that need the link: none where there is only one."""

@@ -25,6 +25,7 @@ from dse.problem import Template, template
 from dse.provenance import quantities
 from dse.spreads import elasticities, first_order, leaf_paths
 from dse.svg import Box, divided, fitted, width_of
+from hw import cost
 from hw.units import registry, spread
 
 CHIP = {
@@ -84,6 +85,8 @@ def test_the_outermost_level_is_the_whole_machine(machine: Any, system: str) -> 
     hw, formats = candidate(f"hw={system}").hw, candidate(f"hw={system}").format
     whole = machine(system)["system"]
     settled = hw.chip.settle(formats)
+    terms = cost.total(hw.cost_terms()._replace(engineering=0.0))
+    assert float(machine(system)["levels"][list(hw.levels)[-1]]["cost"].value) == pytest.approx(float(terms))
     assert float(whole["cost"].value) == pytest.approx(float(hw.cost()))
     assert float(whole["power"].value) == pytest.approx(float(hw.idle_power(settled.powers.total)))
     assert float(whole["silicon_area"].value) == pytest.approx(float(hw.silicon_area()))

@@ -14,9 +14,12 @@ import jax
 from machines import SYSTEMS, candidate, modules
 
 from dse.evaluate import Candidate
+from hw.carbon import CarbonGroups
 from hw.chip import Placement
 from hw.conditions import Conditions, Heat
+from hw.cost import CostGroups
 from hw.heat import State
+from hw.package import Load
 from hw.process import Process
 from models.numerics import Formats
 from models.operators import CacheProduct, WeightProduct
@@ -78,12 +81,28 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("noise", "", lambda it, a, q: it.noise()),
     ),
     "Formats": (Question("noise", "", lambda it, a, q: it.noise()),),
-    "Process": (
+    "Wafers": (
         Question("die_yield", "", lambda it, a, q: it.die_yield(q(4e-4, "m^2"))),
         Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
+        Question("raw_cost", "USD", lambda it, a, q: it.raw_cost(q(4e-4, "m^2"))),
         Question("die_cost", "USD", lambda it, a, q: it.die_cost(q(4e-4, "m^2"))),
+        Question("carbon_density", "kg/m^2", lambda it, a, q: it.carbon_density()),
+        Question("raw_carbon", "kg", lambda it, a, q: it.raw_carbon(q(4e-4, "m^2"))),
+        Question("engineering_cost", "USD", lambda it, a, q: it.engineering_cost(q(4e-4, "m^2"))),
     ),
-    "Package": (Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), q(100.0, "USD"))),),
+    "Substrate": (
+        Question("layers", "", lambda it, a, q: it.layers(q(4e-4, "m^2"), FOUR)),
+        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), FOUR)),
+    ),
+    "Package": (
+        Question("carrier", ("m^2", "USD", "kg", ""), lambda it, a, q: it.carrier(load(q))),
+        Question("survival", "", lambda it, a, q: it.survival(load(q))),
+        Question("bonds", "", lambda it, a, q: it.bonds(load(q))),
+        Question("laminate", "USD", lambda it, a, q: it.laminate(load(q))),
+        Question("bumps", "USD", lambda it, a, q: it.bumps(load(q))),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(load(q))),
+        Question("carbon", "kg", lambda it, a, q: it.carbon(load(q)._replace(value=q(9.0, "kg")))),
+    ),
     "Cooling": (Question("surface_temperature", "K", lambda it, a, q: it.surface_temperature(q(2e5, "W/m^2"))),),
     "Leakage": (Question("scale", "", lambda it, a, q: it.scale(q(380.0, "K"))),),
     "Supply": (
@@ -128,7 +147,11 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("temperature", "K", lambda it, a, q: it.temperature(a.heat)),
         Question("cost", "USD", lambda it, a, q: it.cost(a.die)),
         Question("standby_power", "W", lambda it, a, q: it.standby_power(a.die)),
-        Question("bonded_cost", "USD", lambda it, a, q: it.bonded_cost(a.die)),
+        Question("embodied", "kg", lambda it, a, q: it.embodied(a.die)),
+        Question("beside", ("", "m^2"), lambda it, a, q: it.beside()),
+        Question("stacked", "", lambda it, a, q: it.stacked()),
+        Question("stacking_cost", "USD", lambda it, a, q: it.stacking_cost()),
+        Question("blind_yield", "", lambda it, a, q: it.blind_yield(0.7)),
         Question("stacking_yield", "", lambda it, a, q: it.stacking_yield()),
     ),
     "BankedSram": (Question("rows", "", lambda it, a, q: it.rows()),),
@@ -150,11 +173,19 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("all_reduce", "s", lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR)),
     ),
     "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
-    "Ownership": (Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(q(1e5, "USD"), q(5e3, "W"))),),
+    "Ownership": (
+        Question("price", "USD", lambda it, a, q: it.price(built(q))),
+        Question("cost_terms", "USD/s", lambda it, a, q: it.cost_terms(built(q), q(5e3, "W"))),
+        Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(built(q), q(5e3, "W"))),
+        Question("carbon_terms", "kg/s", lambda it, a, q: it.carbon_terms(made(q), q(5e3, "W"))),
+        Question("carbon_rate", "kg/s", lambda it, a, q: it.carbon_rate(made(q), q(5e3, "W"))),
+    ),
     "Chip": (
         Question("area", "m^2", lambda it, a, q: it.area()),
         Question("cold", CONDITIONS, lambda it, a, q: it.cold()),
-        Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("cost", "USD", lambda it, a, q: it.cost(FOUR)),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(FOUR)),
+        Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms(FOUR)),
         Question("bounds", BOUNDS, lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.state)),
         Question("bounds.cache", BOUNDS, lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.state)),
         Question("moving_time", "s", lambda it, a, q: it.moving_time(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
@@ -171,7 +202,11 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "System": (
         Question("fanouts", "", lambda it, a, q: it.fanouts),
         Question("chips", "", lambda it, a, q: it.chips()),
+        Question("dies_per_package", "", lambda it, a, q: it.dies_per_package()),
         Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms()),
+        Question("carbon", "kg", lambda it, a, q: it.carbon()),
+        Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
@@ -214,6 +249,19 @@ TOLD_APART = {  # public names that answer nothing in numbers
     "caution": "words, before anything is traced",
     "tiers": "components, asked by themselves",
 }
+
+
+def load(given: Given) -> Load:
+    """Four dies of 400 mm2, each with two stacks of memory beside it, 100 USD by then."""
+    return Load(FOUR, given(4e-4, "m^2"), TWO, given(1e-4, "m^2"), given(100.0, "USD"))
+
+
+def built(given: Given) -> CostGroups:
+    return CostGroups(*(given(usd, "USD") for usd in (2e4, 3e4, 1e4, 2e4, 5e3)))
+
+
+def made(given: Given) -> CarbonGroups:
+    return CarbonGroups(*(given(kg, "kg") for kg in (900.0, 200.0, 50.0, 700.0)))
 
 
 def group(system: Any) -> Any:

@@ -23,6 +23,7 @@ from models.operators import AllReduce, ContextScatter, Work
 ENDLESS = 1e15  # times the bandwidth: what is left of a transfer is far below a rounding of its latency
 ROUNDING = 1e-9  # relative: sums of some thousand doubles
 MM2 = 1e-6
+SHARES = ("shares", "energy_shares", "cost_shares", "carbon_shares")
 BANDWIDTHS = (("bandwidth",), ("width",), ("pad_rate", "bank_width"))  # of a tier, whatever its kind
 FEW = settings(max_examples=25)  # nothing is compiled here, so an example takes some 20 ms
 LARGE = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
@@ -307,7 +308,7 @@ def test_shares_sum_to_one(system: str) -> None:
     found = candidate(f"hw={system}", "serving=chat")
     for tensor, pipeline in some_degrees(found, 3):
         answer = evaluate(found, mapping(tensor, pipeline, batch=5))
-        for parts in (vars(answer.shares), vars(answer.energy_shares)):
+        for parts in (vars(getattr(answer, name)) for name in SHARES):
             assert sum(float(part) for part in parts.values()) == pytest.approx(1.0, rel=ROUNDING)
             assert all(float(part) >= 0 for part in parts.values())
 
