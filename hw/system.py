@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.chip import Chip
-from hw.network import Level, Network, spread
+from hw.network import Level, Network, layout
 from hw.units import fraction, quantity
 from models.numerics import Formats
 
@@ -93,8 +93,8 @@ class System(eqx.Module):
 
     def holds_group(self, tensor: Any, pipeline: Any) -> Any:
         """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""
-        inside = spread(self.fanouts, tensor)
-        chain = spread(self.fanouts, pipeline, tensor)
+        inside = layout(self.fanouts, tensor)
+        chain = layout(self.fanouts, pipeline, tensor)
         return inside.whole & chain.whole
 
     def replicas(self, tensor: Any, pipeline: Any) -> Any:

@@ -1,0 +1,91 @@
+"""Protocols: how a library runs a collective, and what its software adds to the wires."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hw.units import fraction, quantity
+
+
+class Protocol(eqx.Module):
+    """One way in which a library moves a message: launch once, then a step for each round, at a share of the wires.
+
+    launch : seconds from the call until data moves, and until the result is known; step : seconds of a round beyond
+    the link's own latency; sustained_fraction : of the link's bandwidth; own_share : what a byte that a part keeps to
+    itself takes, over what a byte on the wires takes, once a collective. A library has several protocols, some quick
+    to start and some fast once started, and takes the fastest for the size.
+    phased : whether it does reduce-scatters, all-gathers and what is made of them; one_shot : whether it does
+    all-reduces in which everyone gets everything at once. All numbers are calibration.
+    """
+
+    launch: eqx.AbstractVar[Array]
+    step: eqx.AbstractVar[Array]
+    sustained_fraction: eqx.AbstractVar[Array]
+    own_share: eqx.AbstractVar[Array]
+    phased: eqx.AbstractClassVar[bool]
+    one_shot: eqx.AbstractClassVar[bool]
+
+    @abstractmethod
+    def rounds(self, parts: Any) -> Any:
+        """Rounds of one reduce-scatter or all-gather; none where there is one part."""
+
+
+class AllAtOnce(Protocol):
+    """Every part sends to every other in the same round."""
+
+    launch: Array = quantity("s")
+    step: Array = quantity("s")
+    sustained_fraction: Array = fraction(above=0)
+    own_share: Array = quantity("")
+    phased: ClassVar[bool] = True
+    one_shot: ClassVar[bool] = True
+
+    def rounds(self, parts: Any) -> Any:
+        return jnp.where(parts > 1, 1.0, 0.0)
+
+
+class OneShot(Protocol):
+    """A kernel for short all-reduces alone: everything goes to everyone, who adds it up."""
+
+    launch: Array = quantity("s")
+    step: Array = quantity("s")
+    sustained_fraction: Array = fraction(above=0)
+    own_share: Array = quantity("")
+    phased: ClassVar[bool] = False
+    one_shot: ClassVar[bool] = True
+
+    def rounds(self, parts: Any) -> Any:
+        return parts - 1
+
+
+class PartByPart(Protocol):
+    """A ring drawn by software, whatever the wires: each round passes 1/n on to the next part, n - 1 times."""
+
+    launch: Array = quantity("s")
+    step: Array = quantity("s")
+    sustained_fraction: Array = fraction(above=0)
+    own_share: Array = quantity("")
+    phased: ClassVar[bool] = True
+    one_shot: ClassVar[bool] = False
+
+    def rounds(self, parts: Any) -> Any:
+        return parts - 1
+
+
+class Halving(Protocol):
+    """Recursive halving and doubling: partners at distance 1, 2, 4, ...; log2 n rounds. Thakur et al. 2005."""
+
+    launch: Array = quantity("s")
+    step: Array = quantity("s")
+    sustained_fraction: Array = fraction(above=0)
+    own_share: Array = quantity("")
+    phased: ClassVar[bool] = True
+    one_shot: ClassVar[bool] = True
+
+    def rounds(self, parts: Any) -> Any:
+        return jnp.log2(parts)
