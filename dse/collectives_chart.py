@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-WIDTH, HEIGHT, LEFT, TOP, GAP = 300, 230, 62, 64, 30  # of a panel and of what is around it
+WIDTH, HEIGHT, LEFT, TOP, GAP = 300, 230, 62, 64, 56  # of a panel and of what is around it
 COLOURS = {2: "#3b6fb6", 4: "#c8562b", 8: "#3f8f55"}
 SIZES, SECONDS = (3.0, 9.0), (-5.6, -2.0)  # decades of both axes
 
 
-def draw(
-    found: list[tuple[Any, float]], curves: dict[tuple[Any, ...], list[tuple[float, float]]], folder: Path
-) -> Path:
+Curves = dict[tuple[Any, ...], list[tuple[float, float]]]  # by machine, operation, parts and whose protocols
+
+
+def draw(found: list[tuple[Any, float]], curves: Curves, folder: Path) -> Path:
     """collectives.svg of the measured rows as points and the modelled curves as lines."""
     panels = sorted({(row.machine, row.operation) for row, _ in found})
     machines = sorted({machine for machine, _ in panels})
@@ -46,7 +47,7 @@ def _text(x: float, y: float, words: str, anchor: str = "start", size: int = 11)
     return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="#333">{words}</text>'
 
 
-def _panel(title: str, points: list[Any], lines: dict[tuple[Any, ...], list[tuple[float, float]]]) -> str:
+def _panel(title: str, points: list[Any], lines: Curves) -> str:
     words = [_text(0, -8, title.replace("_", " "), size=13), _axes()]
     for key, line in lines.items():
         path = " ".join(f"{_x(size):.1f},{_y(seconds):.1f}" for size, seconds in line)

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.link import Link, Transfer, Way
+from hw.link import Link, Transfer, Way, whole
 from hw.protocol import Protocol
 from hw.units import count, fraction, quantity
 
@@ -42,14 +42,14 @@ class Line(NamedTuple):
         return jnp.where(self.open > 1, line, ring)
 
 
-def fill(sizes: tuple[Any, ...], parts: Any) -> list[Line]:
-    """The lines of a group that fills the dimensions in their order; the last takes what is left."""
+def fill(sizes: tuple[Any, ...], parts: Any, of: Any) -> list[Line]:
+    """The lines of a group that fills dimensions of these sizes in their order, then one of what is left of `of`."""
     lines = []
-    for size in sizes[:-1]:
-        here = jnp.minimum(parts, size)
+    for size in sizes:
+        here, size = jnp.minimum(parts, size), jnp.minimum(of, size)
         lines.append(Line(here, jnp.where(here >= size, 1.0, 2.0)))
-        parts = parts / here
-    return [*lines, Line(parts, jnp.where(parts >= sizes[-1], 1.0, 2.0))]
+        parts, of = parts / here, of / size
+    return [*lines, Line(parts, jnp.where(parts >= of, 1.0, 2.0))]
 
 
 class Grid(Link):
@@ -64,11 +64,11 @@ class Grid(Link):
     """
 
     @abstractmethod
-    def lines(self, parts: Any) -> list[Line]:
-        """The dimensions as a group of `parts` uses them."""
+    def lines(self, parts: Any, of: Any) -> list[Line]:
+        """The dimensions of a level of `of` parts, as a group of `parts` uses them."""
 
-    def gathering(self, parts: Any) -> Way:
-        lines = self.lines(parts)
+    def gathering(self, parts: Any, of: Any = None) -> Way:
+        lines = self.lines(parts, whole(parts, of))
         scatters, left, traffic = [line.scatter() for line in lines], [1.0 for _ in lines], 0.0
         for phase in range(len(lines)):  # the reduce-scatter that began at dimension i is at dimension i + phase
             at = [(start + phase) % len(lines) for start in range(len(lines))]
@@ -79,29 +79,29 @@ class Grid(Link):
             left = [share / lines[here].parts for share, here in zip(left, at, strict=True)]
         return Way(sum(line.parts - 1 for line in lines), traffic, parts - 1)
 
-    def exchanging(self, parts: Any) -> Way:
-        lines = self.lines(parts)
+    def exchanging(self, parts: Any, of: Any = None) -> Way:
+        lines = self.lines(parts, whole(parts, of))
         traffic = lines[0].exchange()
         for line in lines[1:]:
             traffic = jnp.maximum(traffic, line.exchange())
         distance = sum(line.distance() for line in lines)
         return Way(sum(line.diameter() for line in lines), len(lines) * traffic, parts * distance)
 
-    def neighbour_share(self, parts: Any) -> Any:
-        return 1 / (2 * len(self.lines(parts)))
+    def neighbour_share(self, of: Any) -> Any:
+        return 1 / (2 * len(self.lines(of, of)))
 
     def bisection(self, parts: Any) -> Any:
         wires = jnp.inf
-        for line in self.lines(parts):
+        for line in self.lines(parts, parts):
             wires = jnp.minimum(wires, jnp.where(line.parts > 1, parts / line.parts * 2 / line.open, jnp.inf))
         return jnp.where(parts > 1, wires, 0.0) * self.bandwidth * self.neighbour_share(parts)
 
-    def all_reduce(self, partial: Any, total: Any, parts: Any) -> Transfer:
-        return self.exchanged(partial, total, parts)
+    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
+        return self.exchanged(partial, total, parts, of)
 
 
 class Ring(Grid):
-    """`around` parts in a ring, half of a part's bandwidth each way round; fewer parts of it are an open line.
+    """All parts of the level in a ring, half of a part's bandwidth each way round; some of them are an open line.
 
     all-reduce: 2(n-1) latency + 2(n-1)/n S/b.
     """
@@ -110,34 +110,32 @@ class Ring(Grid):
     latency: Array = quantity("s")
     energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
-    around: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def lines(self, parts: Any) -> list[Line]:
-        return fill((self.around,), parts)
+    def lines(self, parts: Any, of: Any) -> list[Line]:
+        return fill((), parts, of)
 
 
 class Torus(Grid):
-    """Rings in two dimensions, `rows` of them with `columns` parts each; groups fill a row first."""
+    """Rings in two dimensions, rows of `columns` parts, as many as the level has; groups fill a row first."""
 
     bandwidth: Array = quantity("B/s", above=0)
     latency: Array = quantity("s")
     energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
     columns: Array = count()
-    rows: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def lines(self, parts: Any) -> list[Line]:
-        return fill((self.columns, self.rows), parts)
+    def lines(self, parts: Any, of: Any) -> list[Line]:
+        return fill((self.columns,), parts, of)
 
 
 class CubicTorus(Grid):
-    """Rings in three dimensions: `layers` of `rows` of `columns` parts; groups fill a row first, then a layer."""
+    """Rings in three dimensions: layers of `rows` of `columns` parts; groups fill a row first, then a layer."""
 
     bandwidth: Array = quantity("B/s", above=0)
     latency: Array = quantity("s")
@@ -145,13 +143,12 @@ class CubicTorus(Grid):
     sustained_fraction: Array = fraction(above=0)
     columns: Array = count()
     rows: Array = count()
-    layers: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def lines(self, parts: Any) -> list[Line]:
-        return fill((self.columns, self.rows, self.layers), parts)
+    def lines(self, parts: Any, of: Any) -> list[Line]:
+        return fill((self.columns, self.rows), parts, of)
 
 
 class Mesh(Grid):
@@ -162,10 +159,9 @@ class Mesh(Grid):
     energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
     columns: Array = count()
-    rows: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def lines(self, parts: Any) -> list[Line]:
-        return [line._replace(open=2.0) for line in fill((self.columns, self.rows), parts)]
+    def lines(self, parts: Any, of: Any) -> list[Line]:
+        return [line._replace(open=2.0) for line in fill((self.columns,), parts, of)]

@@ -45,6 +45,7 @@ class Link(eqx.Module):
     to be on this link (bridge, adapter, its share of a switch); protocols : those of a measured library, if any, which
     then stand in place of sustained_fraction.
 
+    A group of `parts` may be some `of` all the level's parts; where `of` is not given, it is the whole level.
     A collective of `size` bytes takes, over the protocols, the least of
 
         launch + rounds * step + hops * latency + (traffic + own_share / n) * size / (bandwidth * sustained)
@@ -63,32 +64,32 @@ class Link(eqx.Module):
     protocols: eqx.AbstractVar[OrderedDict[str, Protocol]]
 
     @abstractmethod
-    def gathering(self, parts: Any) -> Way:
+    def gathering(self, parts: Any, of: Any = None) -> Way:
         """An all-gather to one byte on each part; run backwards, a reduce-scatter."""
 
     @abstractmethod
-    def exchanging(self, parts: Any) -> Way:
+    def exchanging(self, parts: Any, of: Any = None) -> Way:
         """An all-to-all: each part has one byte, of which every part, itself too, is due an equal share."""
 
     @abstractmethod
-    def neighbour_share(self, parts: Any) -> Any:
-        """The share of a part's bandwidth that a message to one neighbour gets, on a level of `parts`."""
+    def neighbour_share(self, of: Any) -> Any:
+        """The share of a part's bandwidth that a message to one neighbour gets, on a level of so many parts."""
 
     @abstractmethod
     def bisection(self, parts: Any) -> Any:
         """Bytes per second, one direction, by the data sheet, over the worst cut of the parts into halves."""
 
     @abstractmethod
-    def all_reduce(self, partial: Any, total: Any, parts: Any) -> Transfer:
+    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
         """The fastest all-reduce; `partial` bytes a part before adding, `total` after."""
 
     def rate(self) -> Any:
         """Bytes per second, part and direction, that a stream reaches."""
         return self.bandwidth * self.sustained_fraction
 
-    def send(self, size: Any, parts: Any = 2.0) -> Any:
-        """Seconds for `size` bytes from one part to a neighbour, on a level of `parts`."""
-        share = self.neighbour_share(parts)
+    def send(self, size: Any, of: Any = 2.0) -> Any:
+        """Seconds for `size` bytes from one part to a neighbour, on a level of so many parts."""
+        share = self.neighbour_share(of)
         times = [
             one.launch + one.step + size / (self.bandwidth * one.sustained_fraction * share)
             for one in self.protocols.values()
@@ -96,30 +97,30 @@ class Link(eqx.Module):
         ]
         return self.latency + _least(times or [size / (self.rate() * share)])
 
-    def all_gather(self, size: Any, parts: Any) -> Transfer:
+    def all_gather(self, size: Any, parts: Any, of: Any = None) -> Transfer:
         """An all-gather after which each part has all `size` bytes."""
-        return self._priced(self.gathering(parts), size, parts, phases=1)
+        return self._priced(self.gathering(parts, of), size, parts, phases=1)
 
-    def reduce_scatter(self, size: Any, parts: Any) -> Transfer:
+    def reduce_scatter(self, size: Any, parts: Any, of: Any = None) -> Transfer:
         """A reduce-scatter of `size` bytes on each part: an all-gather run backwards."""
-        return self.all_gather(size, parts)
+        return self.all_gather(size, parts, of)
 
-    def all_to_all(self, size: Any, parts: Any) -> Transfer:
+    def all_to_all(self, size: Any, parts: Any, of: Any = None) -> Transfer:
         """Each part sends 1/parts of its `size` bytes to every part."""
-        return self._priced(self.exchanging(parts), size, parts, phases=1)
+        return self._priced(self.exchanging(parts, of), size, parts, phases=1)
 
-    def one_shot(self, size: Any, parts: Any) -> Transfer:
+    def one_shot(self, size: Any, parts: Any, of: Any = None) -> Transfer:
         """Every part has every other's `size` bytes: an all-gather of them all, by protocols that may."""
-        return self._priced(self.gathering(parts), size * parts, parts, phases=1, one_shot=True)
+        return self._priced(self.gathering(parts, of), size * parts, parts, phases=1, one_shot=True)
 
-    def two_phase(self, partial: Any, total: Any, parts: Any) -> Transfer:
+    def two_phase(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
         """A reduce-scatter of `partial` bytes a part and an all-gather to `total` bytes, launched once."""
-        way = self.gathering(parts)
+        way = self.gathering(parts, of)
         return self._priced(way._replace(hops=2 * way.hops), partial + total, parts, phases=2)
 
-    def exchanged(self, partial: Any, total: Any, parts: Any) -> Transfer:
+    def exchanged(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
         """An all-reduce in which only the parts add up: two-phase or one-shot."""
-        return faster(self.two_phase(partial, total, parts), self.one_shot(partial, parts))
+        return faster(self.two_phase(partial, total, parts, of), self.one_shot(partial, parts, of))
 
     def _priced(self, way: Way, size: Any, parts: Any, phases: int, one_shot: bool = False) -> Transfer:
         allowed = [one for one in self.protocols.values() if (one.one_shot if one_shot else one.phased)]
@@ -134,6 +135,11 @@ class Link(eqx.Module):
             times = [way.traffic * unit / self.sustained_fraction]
         never = jnp.where(parts > 1, jnp.inf, 0.0)  # no protocol may
         return Transfer(way.hops * self.latency + _least(times or [never]), way.moved * size * self.energy)
+
+
+def whole(parts: Any, of: Any) -> Any:
+    """The parts of the level that a group is in: its own, where nothing else is said."""
+    return parts if of is None else of
 
 
 def _least(times: list[Any]) -> Any:

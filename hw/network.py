@@ -50,10 +50,11 @@ def layout(fanouts: tuple[Any, ...], devices: Any, inner: Any = 1.0) -> Layout:
 
 
 class Step(NamedTuple):
-    """One level as a group of devices uses it: so many parts, with so many of the group's devices inside each."""
+    """One level as a group of devices uses it: so many parts of all, with so many of its devices inside each."""
 
     link: Link
     parts: Any
+    of: Any
     inside: Any
     outermost: Any
 
@@ -83,15 +84,15 @@ class Group(NamedTuple):
     def all_reduce(self, partial: Any, total: Any) -> Transfer:
         """An all-reduce of `partial` bytes on each device before adding, and `total` bytes after."""
         scattered, one_shot = [], []
-        for link, parts, inside, outermost in self.steps:
-            inner, outer = link.two_phase(partial, total, parts), link.all_reduce(partial, total, parts)
+        for link, parts, of, inside, outermost in self.steps:
+            inner, outer = link.two_phase(partial, total, parts, of), link.all_reduce(partial, total, parts, of)
             scattered.append(Transfer(*(jnp.where(outermost, o, i) for i, o in zip(inner, outer, strict=True))))
-            one_shot.append(link.one_shot(partial * inside, parts))
+            one_shot.append(link.one_shot(partial * inside, parts, of))
         return faster(self._in_turn(scattered), self._in_turn(one_shot))
 
     def all_gather(self, size: Any) -> Transfer:
         """An all-gather after which each device has all `size` bytes."""
-        return self._in_turn([step.link.all_gather(size, step.parts) for step in self.steps])
+        return self._in_turn([step.link.all_gather(size, step.parts, step.of) for step in self.steps])
 
     def reduce_scatter(self, size: Any) -> Transfer:
         """A reduce-scatter of `size` bytes on each device: an all-gather run backwards."""
@@ -102,7 +103,7 @@ class Group(NamedTuple):
 
         A part of i devices among p at a level sends i (p-1) i/n of `size` to the others. All levels work at once.
         """
-        moved = [s.link.all_to_all(size * s.inside**2 * s.parts / self.devices, s.parts) for s in self.steps]
+        moved = [s.link.all_to_all(size * s.inside**2 * s.parts / self.devices, s.parts, s.of) for s in self.steps]
         slowest = moved[0].time
         for other in moved[1:]:
             slowest = jnp.maximum(slowest, other.time)
@@ -122,7 +123,7 @@ class Network(NamedTuple):
         """`devices` neighbouring devices, and `copies` of such groups that exchange at once, each by itself."""
         steps, inside = [], 1.0
         for level, parts in zip(self.levels, layout(self.fanouts, devices).parts, strict=True):
-            steps.append(Step(level.link, parts, inside, inside * parts >= devices))
+            steps.append(Step(level.link, parts, level.fanout, inside, inside * parts >= devices))
             inside = inside * parts
         return Group(tuple(steps), devices, copies)
 

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.link import Link, Transfer, Way, faster
+from hw.link import Link, Transfer, Way, faster, whole
 from hw.protocol import Protocol
 from hw.units import count, fraction, quantity
 
@@ -20,10 +20,10 @@ def _all_at_once(parts: Any, traffic: Any, hops: Any = 1.0) -> Way:
 
 
 class AllToAll(Link):
-    """A wire between every two of `wired` parts: a part's bandwidth is split evenly over its peers.
+    """A wire between every two parts of the level: a part's bandwidth is split evenly over its peers.
 
-    A group of n reaches its peers over n - 1 of the wires, so each phase has traffic (wired - 1)/n; in the whole group
-    that is the (n-1)/n of a switch. Where a level has more parts than were wired, the wires are cut thinner.
+    A group of n among N parts has n - 1 of each part's N - 1 wires, so a phase has traffic (N-1)/n; over the whole
+    level that is the (n-1)/n of a switch.
     Left out: messages relayed over idle wires.
     """
 
@@ -31,25 +31,24 @@ class AllToAll(Link):
     latency: Array = quantity("s")
     energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
-    wired: Array = count(least=2)
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def gathering(self, parts: Any) -> Way:
-        return _all_at_once(parts, (jnp.maximum(self.wired, parts) - 1) / parts)
+    def gathering(self, parts: Any, of: Any = None) -> Way:
+        return _all_at_once(parts, (whole(parts, of) - 1) / parts)
 
-    def exchanging(self, parts: Any) -> Way:
-        return self.gathering(parts)
+    def exchanging(self, parts: Any, of: Any = None) -> Way:
+        return self.gathering(parts, of)
 
-    def neighbour_share(self, parts: Any) -> Any:
-        return 1 / (jnp.maximum(self.wired, parts) - 1)
+    def neighbour_share(self, of: Any) -> Any:
+        return 1 / jnp.maximum(of - 1, 1)
 
     def bisection(self, parts: Any) -> Any:
         return jnp.floor(parts**2 / 4) * self.bandwidth * self.neighbour_share(parts)
 
-    def all_reduce(self, partial: Any, total: Any, parts: Any) -> Transfer:
-        return self.exchanged(partial, total, parts)
+    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
+        return self.exchanged(partial, total, parts, of)
 
 
 class Switch(Link):
@@ -74,20 +73,20 @@ class Switch(Link):
     part_cost: Array = quantity("USD")
     protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
 
-    def gathering(self, parts: Any) -> Way:
+    def gathering(self, parts: Any, of: Any = None) -> Way:
         return _all_at_once(parts, (parts - 1) / parts)
 
-    def exchanging(self, parts: Any) -> Way:
-        return self.gathering(parts)
+    def exchanging(self, parts: Any, of: Any = None) -> Way:
+        return self.gathering(parts, of)
 
-    def neighbour_share(self, parts: Any) -> Any:
+    def neighbour_share(self, of: Any) -> Any:
         return 1.0
 
     def bisection(self, parts: Any) -> Any:
         return jnp.floor(parts / 2) * self.bandwidth
 
-    def all_reduce(self, partial: Any, total: Any, parts: Any) -> Transfer:
-        return faster(self.exchanged(partial, total, parts), self.in_switch(partial, total, parts))
+    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
+        return faster(self.exchanged(partial, total, parts, of), self.in_switch(partial, total, parts))
 
     def in_switch(self, partial: Any, total: Any, parts: Any) -> Transfer:
         """An all-reduce that the switch adds up; endless seconds where it cannot."""
@@ -125,19 +124,19 @@ class SwitchTree(Link):
         """A leaf's uplink over a part's bandwidth."""
         return self.leaf / self.oversubscription
 
-    def gathering(self, parts: Any) -> Way:
+    def gathering(self, parts: Any, of: Any = None) -> Way:
         inside = jnp.minimum(self.leaf, parts)
         leaves = parts / inside
         across = (leaves - 1) / leaves * jnp.maximum(1 / inside, 1 / self._uplink())
         hops = jnp.where(inside > 1, 1.0, 0.0) + jnp.where(leaves > 1, 1.0, 0.0)
         return Way(hops, (inside - 1) / inside + across, parts - 1)
 
-    def exchanging(self, parts: Any) -> Way:
+    def exchanging(self, parts: Any, of: Any = None) -> Way:
         inside = jnp.minimum(self.leaf, parts)
         shared = inside * (parts - inside) / parts / self._uplink()
         return _all_at_once(parts, jnp.maximum((parts - 1) / parts, shared))
 
-    def neighbour_share(self, parts: Any) -> Any:
+    def neighbour_share(self, of: Any) -> Any:
         return jnp.minimum(1.0, self._uplink())
 
     def bisection(self, parts: Any) -> Any:
@@ -145,5 +144,5 @@ class SwitchTree(Link):
         uplinks = jnp.where(parts > self.leaf, jnp.maximum(half / self.leaf, 1.0) * self._uplink(), half)
         return jnp.minimum(half, uplinks) * self.bandwidth
 
-    def all_reduce(self, partial: Any, total: Any, parts: Any) -> Transfer:
-        return self.exchanged(partial, total, parts)
+    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
+        return self.exchanged(partial, total, parts, of)

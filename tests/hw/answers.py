@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-from machines import SYSTEMS, candidate, modules
+from machines import SYSTEMS, candidate, links, modules
 
 from dse.evaluate import Candidate
 from hw.chip import Placement
@@ -51,6 +51,7 @@ PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
 TIMES = ("s", "s")
+EXCHANGE = ("s", "J")
 
 
 def formats_of(around: Around) -> tuple[Any, Any]:
@@ -109,11 +110,23 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Link": (
         Question("rate", "B/s", lambda it, a, q: it.rate()),
-        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"))),
-        Question("scatter", "s", lambda it, a, q: it.scatter(q(1e6, "B"), FOUR)),
-        Question("one_shot", "s", lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR)),
-        Question("all_reduce", "s", lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR)),
+        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"), FOUR)),
+        Question("gathering", "", lambda it, a, q: it.gathering(FOUR, EIGHT)),
+        Question("exchanging", "", lambda it, a, q: it.exchanging(FOUR, EIGHT)),
+        Question("neighbour_share", "", lambda it, a, q: it.neighbour_share(EIGHT)),
+        Question("bisection", "B/s", lambda it, a, q: it.bisection(EIGHT)),
+        Question("all_gather", EXCHANGE, lambda it, a, q: it.all_gather(q(1e6, "B"), FOUR, EIGHT)),
+        Question("reduce_scatter", EXCHANGE, lambda it, a, q: it.reduce_scatter(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), FOUR, EIGHT)),
+        Question("one_shot", EXCHANGE, lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR, EIGHT)),
+        Question("two_phase", EXCHANGE, lambda it, a, q: it.two_phase(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("exchanged", EXCHANGE, lambda it, a, q: it.exchanged(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("all_reduce", EXCHANGE, lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
     ),
+    "Switch": (
+        Question("in_switch", EXCHANGE, lambda it, a, q: reducing(it).in_switch(q(1e6, "B"), q(5e5, "B"), FOUR)),
+    ),
+    "Protocol": (Question("rounds", "", lambda it, a, q: it.rounds(FOUR)),),
     "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
     "Ownership": (Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(q(1e5, "USD"), q(5e3, "W"))),),
     "Chip": (
@@ -143,6 +156,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         ),
         Question("network.group.all_gather", ("s", "J"), lambda it, a, q: group(it).all_gather(q(1e6, "B"))),
         Question("network.group.reduce_scatter", ("s", "J"), lambda it, a, q: group(it).reduce_scatter(q(1e6, "B"))),
+        Question("network.group.all_to_all", EXCHANGE, lambda it, a, q: group(it).all_to_all(q(1e6, "B"))),
         Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),
     ),
     "GroupedQueryAttention": (
@@ -173,7 +187,13 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
 TOLD_APART = {  # public names that answer nothing in numbers
     "refusal": "words, before anything is traced",
     "tiers": "components, asked by themselves",
+    "lines": "the dimensions of a grid, which its collectives are made of",
 }
+
+
+def reducing(switch: Any) -> Any:
+    """The switch, made able to add up: one that is not answers endless seconds."""
+    return eqx.tree_at(lambda it: it.reduction_fraction, switch, switch.reduction_fraction * 0.5 + 0.25)
 
 
 def group(system: Any) -> Any:
@@ -206,12 +226,19 @@ def answers(component: eqx.Module, around: Around, given: Given) -> dict[str, li
 
 
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
-    """Every component of every shipped machine with where it is; equal ones once."""
+    """Every component of every shipped machine with where it is, and every shipped link; equal ones once."""
     seen = set()
-    for system in SYSTEMS:
-        found = candidate(f"hw={system}")
-        for path, component in modules(found):
+    for where, found, root in whole():
+        for path, component in modules(root):
             leaves, shape = jax.tree.flatten(component)
-            if (shape, tuple(leaves)) not in seen:
+            if leaves and (shape, tuple(leaves)) not in seen:
                 seen.add((shape, tuple(leaves)))
-                yield f"{system}:{path or 'all'}", component, found
+                yield f"{where}:{path or 'all'}", component, found
+
+
+def whole() -> Iterator[tuple[str, Candidate, eqx.Module]]:
+    """What is shipped: machines, and links with some machine around them."""
+    for system in SYSTEMS:
+        yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
+    for name, link in links().items():
+        yield name, candidate(f"hw={SYSTEMS[0]}"), link
