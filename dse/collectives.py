@@ -90,24 +90,23 @@ def _library(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
     import pandas as pd
 
     table, rows = pd.read_csv(path), []
-    for row in table[table.nccl_dtype == "half"].to_dict("records"):
-        operation, parts = row["op_name"].replace("alltoall", "all_to_all"), int(row["num_gpus"])
-        fits = operation in wanted["fit"]["operations"] and parts in wanted["fit"]["parts"]
-        size, seconds = float(row["message_size"]) * ELEMENT, row["latency"] / 1e3
-        rows.append(Row(machine, "library", operation, parts, size, seconds, "fit" if fits else "held out"))
+    table = table[table.nccl_dtype == "half"]
+    columns = (table.op_name, table.num_gpus, table.message_size, table.latency)
+    for name, parts, elements, ms in zip(*columns, strict=True):
+        operation = name.replace("alltoall", "all_to_all")
+        role = "fit" if operation in wanted["fit"]["operations"] and parts in wanted["fit"]["parts"] else "held out"
+        rows.append(Row(machine, "library", operation, int(parts), float(elements) * ELEMENT, ms / 1e3, role))
     return rows
 
 
 def _kernel(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
     import pandas as pd
 
-    rows, most = [], _bytes(wanted["kernel_to"])
-    for row in pd.read_csv(path).to_dict("records"):
-        size, parts = float(row["message_size"]) * ELEMENT, int(row["num_gpus"])
-        fits = size <= most and parts in wanted["fit"]["parts"]
-        rows.append(
-            Row(machine, "kernel", "all_reduce", parts, size, row["latency"] / 1e3, "fit" if fits else "held out")
-        )
+    rows, most, table = [], _bytes(wanted["kernel_to"]), pd.read_csv(path)
+    for parts, elements, ms in zip(table.num_gpus, table.message_size, table.latency, strict=True):
+        size = float(elements) * ELEMENT
+        role = "fit" if size <= most and parts in wanted["fit"]["parts"] else "held out"
+        rows.append(Row(machine, "kernel", "all_reduce", int(parts), size, ms / 1e3, role))
     return rows
 
 
@@ -208,10 +207,9 @@ def fitted(link: Any, measured: list[Row], names: list[str]) -> dict[Key, float]
 
     slopes = jax.jit(jax.jacfwd(misses))
     most = [0.0 if field.endswith("fraction") else np.inf for _, field in keys]
-    best = least_squares(
-        lambda x: np.asarray(misses(x)), np.log(list(start.values())), lambda x: np.asarray(slopes(x)),
-        (-np.inf, most), loss="soft_l1", f_scale=TOLERANCE,
-    )  # fmt: skip
+    given: Any = {"jac": lambda x: np.asarray(slopes(x)), "bounds": (-np.inf, most)}
+    begin = np.log(list(start.values()))
+    best = least_squares(lambda x: np.asarray(misses(x)), begin, loss="soft_l1", f_scale=TOLERANCE, **given)
     return dict(zip(keys, np.exp(best.x).tolist(), strict=True))
 
 

@@ -123,16 +123,11 @@ class Link(eqx.Module):
         return faster(self.two_phase(partial, total, parts, of), self.one_shot(partial, parts, of))
 
     def _priced(self, way: Way, size: Any, parts: Any, phases: int, one_shot: bool = False) -> Transfer:
+        flow = size / self.bandwidth
         allowed = [one for one in self.protocols.values() if (one.one_shot if one_shot else one.phased)]
-        joined, unit = jnp.where(parts > 1, 1.0, 0.0), size / self.bandwidth
-        times = [
-            joined * one.launch
-            + phases * one.rounds(parts) * one.step
-            + (way.traffic + joined * one.own_share / (parts * phases)) * unit / one.sustained_fraction
-            for one in allowed
-        ]
+        times = [one.time(way.traffic, flow, parts, phases) for one in allowed]
         if not self.protocols:
-            times = [way.traffic * unit / self.sustained_fraction]
+            times = [way.traffic * flow / self.sustained_fraction]
         never = jnp.where(parts > 1, jnp.inf, 0.0)  # no protocol may
         return Transfer(way.hops * self.latency + _least(times or [never]), way.moved * size * self.energy)
 

@@ -27,12 +27,23 @@ class Protocol(eqx.Module):
     step: eqx.AbstractVar[Array]
     sustained_fraction: eqx.AbstractVar[Array]
     own_share: eqx.AbstractVar[Array]
-    phased: eqx.AbstractClassVar[bool]
-    one_shot: eqx.AbstractClassVar[bool]
+    phased: ClassVar[bool]
+    one_shot: ClassVar[bool]
 
     @abstractmethod
     def rounds(self, parts: Any) -> Any:
         """Rounds of one reduce-scatter or all-gather; none where there is one part."""
+
+    def time(self, traffic: Any, flow: Any, parts: Any, phases: int = 1) -> Any:
+        """Seconds of a collective of one or two phases, its hops apart; nothing where there is one part.
+
+            launch + phases * rounds * step + (traffic + own_share / n / phases) * flow / sustained_fraction
+
+        traffic : of the topology, for each byte; flow : seconds that all bytes would take at the link's bandwidth.
+        """
+        joined = jnp.where(parts > 1, 1.0, 0.0)
+        moved = (traffic + joined * self.own_share / (parts * phases)) * flow / self.sustained_fraction
+        return joined * self.launch + phases * self.rounds(parts) * self.step + moved
 
 
 class AllAtOnce(Protocol):

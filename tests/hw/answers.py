@@ -50,6 +50,7 @@ PLACE = Placement(0.0, 0.0)
 PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
+MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
 TIMES = ("s", "s")
 EXCHANGE = ("s", "J")
 
@@ -118,6 +119,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("all_gather", EXCHANGE, lambda it, a, q: it.all_gather(q(1e6, "B"), FOUR, EIGHT)),
         Question("reduce_scatter", EXCHANGE, lambda it, a, q: it.reduce_scatter(q(1e6, "B"), FOUR, EIGHT)),
         Question("all_to_all", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all.many", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), *MANY)),
         Question("one_shot", EXCHANGE, lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR, EIGHT)),
         Question("two_phase", EXCHANGE, lambda it, a, q: it.two_phase(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
         Question("exchanged", EXCHANGE, lambda it, a, q: it.exchanged(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
@@ -126,7 +128,10 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "Switch": (
         Question("in_switch", EXCHANGE, lambda it, a, q: reducing(it).in_switch(q(1e6, "B"), q(5e5, "B"), FOUR)),
     ),
-    "Protocol": (Question("rounds", "", lambda it, a, q: it.rounds(FOUR)),),
+    "Protocol": (
+        Question("rounds", "", lambda it, a, q: it.rounds(FOUR)),
+        Question("time", "s", lambda it, a, q: it.time(0.75, q(1e-5, "s"), FOUR, 2)),
+    ),
     "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
     "Ownership": (Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(q(1e5, "USD"), q(5e3, "W"))),),
     "Chip": (
