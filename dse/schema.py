@@ -8,6 +8,8 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import equinox as eqx
+
 from hw.units import Rule
 
 NOTES = ("_target_", "sources", "about")
@@ -124,3 +126,15 @@ def build(node: Mapping[str, Any], path: str, locate: Locate = str) -> Any:
     except Exception as error:
         cause = error.__cause__ or error
         raise ValueError(f"{locate(path)}: {cause}") from None
+
+
+def recheck(component: Any) -> None:
+    """Raise ValueError where a component, or one inside it, breaks a rule between its own numbers."""
+    if isinstance(component, eqx.Module):
+        check = getattr(type(component), "__check_init__", None)
+        if check:
+            check(component)
+        component = {name: getattr(component, name) for name in type(component).__dataclass_fields__}
+    if isinstance(component, Mapping):
+        for inner in component.values():
+            recheck(inner)
