@@ -163,18 +163,13 @@ def times(part: Mapping[str, Any], n: Any) -> dict[str, Any]:
 
 
 def link_figures(level: Level) -> dict[str, Figure]:
-    """The link of a level.
-
-    bisection = floor(fanout / 2) * bandwidth / oversubscription: all parts reach all others, so half of them can send
-    to the other half at their full rate.
-    """
+    """The link of a level; its bisection is the topology's."""
     link = level.link
-    across = jnp.floor(level.fanout / 2) * link.bandwidth / link.oversubscription
     return {
-        "bandwidth": Figure(link.bandwidth, "B/s", "of one part and direction"),
-        "latency": Figure(link.latency, "s", "from part to part"),
-        "energy": Figure(link.energy, "J/B", "of a byte sent"),
-        "bisection": Figure(across, "B/s", "between the halves of the level, one direction"),
+        "bandwidth": Figure(link.bandwidth, "B/s", "of one part and direction, all its wires together"),
+        "latency": Figure(link.latency, "s", "of one hop"),
+        "energy": Figure(link.energy, "J/B", "of a byte over one hop"),
+        "bisection": Figure(link.bisection(level.fanout), "B/s", "over the worst cut into halves, one direction"),
     }
 
 

@@ -13,7 +13,7 @@ from hw.carbon import SystemCarbon
 from hw.chip import Chip
 from hw.conditions import Conditions
 from hw.cost import LevelCost, SystemCost, times, total
-from hw.network import Level, Network, spread
+from hw.network import Level, Network, layout
 from hw.ownership import Ownership
 from hw.units import fraction, quantity
 from models.numerics import Formats
@@ -114,8 +114,8 @@ class System(eqx.Module):
 
     def holds_group(self, tensor: Any, pipeline: Any) -> Any:
         """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""
-        inside = spread(self.fanouts, tensor)
-        chain = spread(self.fanouts, pipeline, tensor)
+        inside = layout(self.fanouts, tensor)
+        chain = layout(self.fanouts, pipeline, tensor)
         return inside.whole & chain.whole
 
     def replicas(self, tensor: Any, pipeline: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-from machines import SYSTEMS, candidate, modules
+from machines import SYSTEMS, candidate, links, modules
 
 from dse.evaluate import Candidate
 from hw.carbon import CarbonGroups
@@ -64,7 +64,9 @@ PLACE = Placement(0.0, 0.0)
 PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
+MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
 TIMES = ("s", "s")
+EXCHANGE = ("s", "J")
 WORK = ("s", "s", "J", "J")
 BOUNDS = ("s", "s", "s", "s", "J", "J", "J", "J")
 CONDITIONS = ("", "m^2", "Hz", "", "V", "", "K", "")
@@ -167,10 +169,26 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Link": (
         Question("rate", "B/s", lambda it, a, q: it.rate()),
-        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"))),
-        Question("scatter", "s", lambda it, a, q: it.scatter(q(1e6, "B"), FOUR)),
-        Question("one_shot", "s", lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR)),
-        Question("all_reduce", "s", lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR)),
+        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"), FOUR)),
+        Question("gathering", "", lambda it, a, q: it.gathering(FOUR, EIGHT)),
+        Question("exchanging", "", lambda it, a, q: it.exchanging(FOUR, EIGHT)),
+        Question("neighbour_share", "", lambda it, a, q: it.neighbour_share(EIGHT)),
+        Question("bisection", "B/s", lambda it, a, q: it.bisection(EIGHT)),
+        Question("all_gather", EXCHANGE, lambda it, a, q: it.all_gather(q(1e6, "B"), FOUR, EIGHT)),
+        Question("reduce_scatter", EXCHANGE, lambda it, a, q: it.reduce_scatter(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all.many", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), *MANY)),
+        Question("one_shot", EXCHANGE, lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR, EIGHT)),
+        Question("two_phase", EXCHANGE, lambda it, a, q: it.two_phase(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("exchanged", EXCHANGE, lambda it, a, q: it.exchanged(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("all_reduce", EXCHANGE, lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+    ),
+    "Switch": (
+        Question("in_switch", EXCHANGE, lambda it, a, q: reducing(it).in_switch(q(1e6, "B"), q(5e5, "B"), FOUR)),
+    ),
+    "Protocol": (
+        Question("rounds", "", lambda it, a, q: it.rounds(FOUR)),
+        Question("time", "s", lambda it, a, q: it.time(0.75, q(1e-5, "s"), FOUR, 2)),
     ),
     "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
     "Ownership": (
@@ -217,6 +235,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         ),
         Question("network.group.all_gather", ("s", "J"), lambda it, a, q: group(it).all_gather(q(1e6, "B"))),
         Question("network.group.reduce_scatter", ("s", "J"), lambda it, a, q: group(it).reduce_scatter(q(1e6, "B"))),
+        Question("network.group.all_to_all", EXCHANGE, lambda it, a, q: group(it).all_to_all(q(1e6, "B"))),
         Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),
     ),
     "GroupedQueryAttention": (
@@ -248,6 +267,7 @@ TOLD_APART = {  # public names that answer nothing in numbers
     "refusal": "words, before anything is traced",
     "caution": "words, before anything is traced",
     "tiers": "components, asked by themselves",
+    "lines": "the dimensions of a grid, which its collectives are made of",
 }
 
 
@@ -262,6 +282,11 @@ def built(given: Given) -> CostGroups:
 
 def made(given: Given) -> CarbonGroups:
     return CarbonGroups(*(given(kg, "kg") for kg in (900.0, 200.0, 50.0, 700.0)))
+
+
+def reducing(switch: Any) -> Any:
+    """The switch, made able to add up: one that is not answers endless seconds."""
+    return eqx.tree_at(lambda it: it.reduction_fraction, switch, switch.reduction_fraction * 0.5 + 0.25)
 
 
 def group(system: Any) -> Any:
@@ -294,12 +319,19 @@ def answers(component: eqx.Module, around: Around, given: Given) -> dict[str, li
 
 
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
-    """Every component of every shipped machine with where it is; equal ones once."""
+    """Every component of every shipped machine with where it is, and every shipped link; equal ones once."""
     seen = set()
-    for system in SYSTEMS:
-        found = candidate(f"hw={system}")
-        for path, component in modules(found):
+    for where, found, root in whole():
+        for path, component in modules(root):
             leaves, shape = jax.tree.flatten(component)
-            if (shape, tuple(leaves)) not in seen:
+            if leaves and (shape, tuple(leaves)) not in seen:
                 seen.add((shape, tuple(leaves)))
-                yield f"{system}:{path or 'all'}", component, found
+                yield f"{where}:{path or 'all'}", component, found
+
+
+def whole() -> Iterator[tuple[str, Candidate, eqx.Module]]:
+    """What is shipped: machines, and links with some machine around them."""
+    for system in SYSTEMS:
+        yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
+    for name, link in links().items():
+        yield name, candidate(f"hw={SYSTEMS[0]}"), link
