@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
@@ -37,15 +38,46 @@ def figures(system: System, formats: Formats, pairs: Pairs) -> dict[str, Any]:
     pairs : the formats of held and fed operands that rates are stated in; power is at full load in `formats`.
     """
     state = system.chip.settle(formats)
-    part = chip_part(system.chip, state, pairs, system.dies_per_package())
-    chip = chip_details(system.chip, state) | part
+    part = chip_part(system.chip, state, pairs, system.dies_per_package()) | loads(system.chip, formats, pairs)
+    chip = chip_details(system.chip, state) | arrays(system.chip, state, pairs) | part | efficiency(part)
     instances, levels = system.chips(), {}
     chip["count"] = Figure(instances, "", "how many there are")
     for name, level in system.levels.items():
         instances = instances / level.fanout
         part = gathered(level, part)
-        levels[name] = part | {"count": Figure(instances, "", "how many there are"), "link": link_figures(level)}
+        levels[name] = (
+            part
+            | efficiency(part)
+            | {"count": Figure(instances, "", "how many there are"), "link": link_figures(level)}
+        )
     return {"chip": chip, "levels": levels, "system": part | bill(system)}
+
+
+def loads(chip: Chip, formats: Formats, pairs: Pairs) -> dict[str, Any]:
+    """Watts at full load in each pair of number formats."""
+    found = {}
+    for name, (held, fed) in pairs.items():
+        own = eqx.tree_at(lambda it: (it.weights, it.activations), formats, (held, fed))
+        found[name] = Figure(chip.settle(own).powers.total, "W", f"at full load in {name}")
+    return {"loads": found}
+
+
+def efficiency(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Operations per joule at full load, of everything that is inside."""
+    found = {
+        name: Figure(rate.value / part["loads"][name].value, "op/J", f"at full load in {name}, all that is in it")
+        for name, rate in part["rate"].items()
+    }
+    return {"efficiency": found}
+
+
+def arrays(chip: Chip, state: State, pairs: Pairs) -> dict[str, Any]:
+    """Operations per joule of the engine's arithmetic alone: no fill, no leakage, no memory, no links."""
+    found = {
+        name: Figure(1 / chip.engine.operation_energy(*pair, state.logic), "op/J", f"of the arithmetic alone in {name}")
+        for name, pair in pairs.items()
+    }
+    return {"array_efficiency": found}
 
 
 def bill(system: System) -> dict[str, Any]:
@@ -150,7 +182,10 @@ def gathered(level: Level, part: Mapping[str, Any]) -> dict[str, Any]:
     whole, joined = times(part, level.fanout), level.joined()
     power = whole["power"].value + level.power + joined * level.link.part_power
     parts = whole["cost"].value + level.cost + joined * level.link.part_cost
+    around = power - whole["power"].value
+    busy = {name: figure._replace(value=figure.value + around) for name, figure in whole["loads"].items()}
     return whole | {
+        "loads": busy,
         "fanout": Figure(level.fanout, "", "parts joined"),
         "power": whole["power"]._replace(value=power),
         "cost": whole["cost"]._replace(value=parts),
@@ -188,6 +223,8 @@ def in_words(figure: Mapping[str, Any]) -> str:
     value, unit = figure["value"], figure["unit"]
     if unit == "K":
         return f"{value - 273.15:.4g} degC"
+    if unit == "op/J":
+        return f"{digits(value / 1e12)} TOPS/W"
     if unit == "J/B":
         return f"{digits(value / 8e-12)} pJ/bit"
     factor, label = readable(unit, value)

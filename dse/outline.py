@@ -32,6 +32,8 @@ def rows_of(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in part:
             yield name.replace("_", " "), in_words(part[name])
     yield from ((f"rate {name}", in_words(figure)) for name, figure in part["rate"].items())
+    yield from ((f"array {name}", in_words(figure)) for name, figure in part.get("array_efficiency", {}).items())
+    yield from ((f"full load {name}", in_words(figure)) for name, figure in part["efficiency"].items())
     for tier, found in part["tiers"].items():
         yield from ((f"{tier} {name}", in_words(figure)) for name, figure in found.items())
     for tier, found in part.get("access", {}).items():
