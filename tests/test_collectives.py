@@ -11,7 +11,7 @@ from dse.collectives import OPERATIONS, data_folder, errors, fit, link_of, model
 MACHINES = suite()["machines"]
 DATA = data_folder()
 # Fifteen per cent, the median over sizes from 1 kB to 1 GB: between sizes the library changes its way, and its time
-# jumps by up to a half where a smooth model does not; the same chip from two vendors differs by 2 to 6 %.
+# doubles in one step where a smooth model does not; the same chip from two vendors differs by 2 to 6 %.
 TOLERANCE = 0.15
 ROWS = 8  # at least, of a group of measurements
 
