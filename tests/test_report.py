@@ -29,6 +29,8 @@ CAUSES = {
     "bubble": "stages that wait for the fullest stage",
 }
 ENERGY_CAUSES = {name: CAUSES[name] for name in list(CAUSES)[:5]} | {"idle": "leakage, clock, standby, hosts"}
+COST_CAUSES = {"silicon": "compute dies", "memory": "memory", "system": "boards, hosts", "energy": "of the site"}
+CARBON_CAUSES = {"silicon": "making compute dies", "energy": "of the site"}
 METRICS = {
     "time_to_first_token": ("ms", 1e3, "time to fill one prompt and give its first token"),
     "time_per_output_token": ("ms", 1e3, "time between a user's tokens, prefill of others included"),
@@ -39,6 +41,7 @@ METRICS = {
     "silicon_area": ("mm^2", 1e6, "all compute dies"),
     "system_cost": ("USD", 1.0, "build cost times markup"),
     "cost_per_million_tokens": ("USD", 1.0, "capital and energy for a million output tokens"),
+    "carbon_per_million_tokens": ("kg", 1.0, "of making and of energy for a million output tokens"),
     "junction_temperature": ("K", 1.0, "of the compute die at full load"),
     "quantisation_noise": ("dB", 1.0, "noise over signal of a product in these formats"),
 }
@@ -77,6 +80,7 @@ def point(name: str, speed: float, dice: random.Random) -> dict[str, Any]:
     }
     metrics |= {"tokens_per_second": 60 * speed, "energy_per_token": energy, "power": 60 * speed * energy}
     metrics |= {"silicon_area": 0.0512, "system_cost": 3e5 * cost, "cost_per_million_tokens": cost}
+    metrics |= {"carbon_per_million_tokens": 0.2 * energy}
     metrics |= {"junction_temperature": 350 + speed / 20, "quantisation_noise": -31.4}
     return {
         "name": name,
@@ -91,6 +95,8 @@ def point(name: str, speed: float, dice: random.Random) -> dict[str, Any]:
         "headroom": {"memory": 2.1e9 * dice.random(), "power": 55.0, "heat": 12.5, "latency": 0.31},
         "shares": shares_of(CAUSES, dice, "weights" if speed > 120 else "exchange"),
         "energy_shares": shares_of(ENERGY_CAUSES, dice, "weights"),
+        "cost_shares": shares_of(COST_CAUSES, random.Random(2), "memory"),
+        "carbon_shares": shares_of(CARBON_CAUSES, random.Random(3), "energy"),
         "mapping": {"tensor": 8, "pipeline": 8, "expert": 1, "data": 1, "batch": 60, "users": 60,
                     "weights": "sram", "cache": "sram"},
         "command": f"dse task=evaluate hw=system hw.chip.engine.frequency='{0.8 + speed / 500:.2f} GHz'",
@@ -136,6 +142,8 @@ def study_of(count: int = 12, others: int = 200) -> dict[str, Any]:
             "headroom": columns_of(HEADROOM),
             "shares": {name: {"unit": "", "factor": 1, "means": means} for name, means in CAUSES.items()},
             "energy_shares": {name: {"unit": "", "factor": 1, "means": means} for name, means in ENERGY_CAUSES.items()},
+            "cost_shares": {name: {"unit": "", "factor": 1, "means": means} for name, means in COST_CAUSES.items()},
+            "carbon_shares": {name: {"unit": "", "factor": 1, "means": means} for name, means in CARBON_CAUSES.items()},
             "parameters": {"hw.chip.engine.frequency": {"unit": "GHz"}, "hw.chip.engine.cores": {"unit": ""},
                            "hw.chip.memory.tiers.dram.bandwidth": {"unit": "GB/s"}, "hw/fabric": {"unit": ""},
                            "format": {"unit": ""}},
@@ -342,8 +350,8 @@ def test_browser_draws_it(tmp_path: Path, case: str) -> None:
     assert 'data-ready="yes"' in body.group()
     assert "data-error" not in body.group()
     plots = re.findall(r'id="([a-z]+-plot)"[^>]*class="[^"]*js-plotly-plot', dom)
-    assert plots == ["front-plot", "time-plot", "energy-plot", "causes-plot"]
-    assert dom.count('<svg class="main-svg"') >= 4
+    assert plots == ["front-plot", "time-plot", "energy-plot", "cost-plot", "carbon-plot", "causes-plot"]
+    assert dom.count('<svg class="main-svg"') >= 6
     assert re.search(r'<tr data-point="F1"[^>]*aria-current="true"', dom)
 
 

@@ -12,9 +12,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import pytest
-from machines import SYSTEMS, candidate, composed, files, mapping
+import yaml
+from machines import CONF, SYSTEMS, candidate, composed, files, mapping
 
 from dse.evaluate import evaluate
+from dse.terms import built
 from hw import carbon, cost
 from hw.package import Load, Package
 from hw.process import Process, Wafers
@@ -316,15 +318,15 @@ def test_many_chips_make_engineering_free() -> None:
     assert costs[0] > 1e4
     assert costs[1] < 1e-6
     # The price falls by engineering alone: it carries no markup.
-    built = cost.groups(found.cost_terms())
-    free = built._replace(engineering=0.0)
-    assert float(found.ownership.price(built) - found.ownership.price(free)) == pytest.approx(costs[0], rel=ROUNDING)
+    spent = cost.groups(found.cost_terms())
+    free = spent._replace(engineering=0.0)
+    assert float(found.ownership.price(spent) - found.ownership.price(free)) == pytest.approx(costs[0], rel=ROUNDING)
 
 
 def test_a_rented_floor_costs_the_floor_and_nothing_else() -> None:
     own, rented = (system("hw=dgx_h100", f"hw/ownership={name}").ownership for name in ("four_years", "colocation"))
-    built = cost.groups(system("hw=dgx_h100").cost_terms())
-    before, after = own.cost_terms(built, 1e4), rented.cost_terms(built, 1e4)
+    spent = cost.groups(system("hw=dgx_h100").cost_terms())
+    before, after = own.cost_terms(spent, 1e4), rented.cost_terms(spent, 1e4)
     assert [n for n in before._fields if float(getattr(before, n)) != float(getattr(after, n))] == ["site"]
     monthly = float(after.site) * rented.utilisation * 365.25 * 86400 / 12
     assert monthly == pytest.approx(10 * 200, rel=ROUNDING)  # 10 kW at 200 USD, all month whether it serves or not
@@ -352,16 +354,16 @@ def test_a_gpu_module_against_its_bill() -> None:
 def test_a_gpu_server_sells_at_its_published_price() -> None:
     """Facts 10.3: 270 thousand USD, 32,010 of it beside the modules; the markup is derived from the former: 1 %."""
     found = system("hw=dgx_h100")
-    built = cost.groups(found.cost_terms())
-    assert float(built.system) == pytest.approx(32010, rel=ROUNDED)
-    assert float(found.ownership.price(built)) == pytest.approx(270e3, rel=ROUNDED)
+    spent = cost.groups(found.cost_terms())
+    assert float(spent.system) == pytest.approx(32010, rel=ROUNDED)
+    assert float(found.ownership.price(spent)) == pytest.approx(270e3, rel=ROUNDED)
 
 
 def test_in_memory_compute_card_against_its_arithmetic() -> None:
     """Facts 2.10: two packages a card of about 1,000 USD together, and more for DRAM, 2,560 USD at 10 USD/GB: 5 %."""
-    built = cost.groups(system("hw=corsair_card").cost_terms())
-    assert float(built.silicon + built.package) == pytest.approx(1002, rel=PUBLISHED)
-    assert float(built.memory) == pytest.approx(2560, rel=ROUNDED)
+    spent = cost.groups(system("hw=corsair_card").cost_terms())
+    assert float(spent.silicon + spent.package) == pytest.approx(1002, rel=PUBLISHED)
+    assert float(spent.memory) == pytest.approx(2560, rel=ROUNDED)
 
 
 # ---- tokens -----------------------------------------------------------------------------------------------------
@@ -389,3 +391,22 @@ def test_cost_and_carbon_of_a_token_are_made_of_their_shares(name: str) -> None:
 def test_every_process_is_there() -> None:
     assert {"n28", "n16", "n12", "gf14", "n7", "n6", "n5", "n4", "n3", "n2"} <= set(files("hw/chip/process"))
     assert all(isinstance(process(node), Wafers) for node in files("hw/chip/process"))
+
+
+@pytest.mark.parametrize("group", ["process", "package", "package/substrate", "package/wafers"])
+def test_every_number_of_a_part_has_a_source(group: str) -> None:
+    """Of nodes and packages that no shipped machine uses as well."""
+    for path in sorted((CONF / "hw" / "chip" / group).glob("*.yaml")):
+        node = yaml.safe_load(path.read_text())
+        numbers = node.keys() - {"_target_", "defaults", "sources"}
+        assert numbers == node["sources"].keys(), path.name
+
+
+def test_terms_have_names() -> None:
+    """What is printed and written is every term once."""
+    found = system("hw=corsair_card")
+    terms = built(found)
+    assert sum(terms["cost_terms"].values()) == pytest.approx(float(found.cost()), rel=ROUNDING)
+    assert sum(terms["carbon_terms"].values()) == pytest.approx(float(found.carbon()), rel=ROUNDING)
+    assert terms["cost_terms"]["chips.package.bonding_loss"] > 0
+    assert terms["cost_terms"]["levels.card.holding"] == found.levels["card"].cost
