@@ -19,6 +19,13 @@ def evaluate(config: Any) -> None:
     record(session.folder, session.config["tracking"])
 
 
+def validate(config: Any) -> None:
+    """The model against what others measured: validation.json and a table."""
+    from dse import validate as validation
+
+    validation.run(Session.of(config))
+
+
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study

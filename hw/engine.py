@@ -9,6 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.conditions import Conditions
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
@@ -145,3 +146,95 @@ class WeightStationaryArray(Engine):
                 "choose a block or integer format"
             )
         return ""
+
+
+class EngineWork(NamedTuple):
+    """Seconds and joules of an operator: its arithmetic, and the loading of what it holds still."""
+
+    stream: Any
+    fill: Any
+    energy: Any
+    fill_energy: Any
+
+
+class WeightStationary(eqx.Module):
+    """The timing of arrays that hold a tile of rows x columns words and multiply vectors with it, fed bit by bit.
+
+    The equations are those of WeightStationaryArray; frequency, voltage and switching are those of the conditions.
+    """
+
+    cores: eqx.AbstractVar[Array]
+    frequency: eqx.AbstractVar[Array]
+    overhead: eqx.AbstractVar[Array]
+    idle_share: eqx.AbstractVar[Array]
+    rows: eqx.AbstractVar[Array]
+    columns: eqx.AbstractVar[Array]
+    word_bits: eqx.AbstractVar[Array]
+    input_bits_per_clock: eqx.AbstractVar[Array]
+    fill_width: eqx.AbstractVar[Array]
+
+    @abstractmethod
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """Joules per operation."""
+
+    @abstractmethod
+    def fill_byte_energy(self, conditions: Conditions) -> Any:
+        """Joules per byte of the held operand brought into the engine."""
+
+    @abstractmethod
+    def clock_limit(self, conditions: Conditions) -> Any:
+        """Hertz of the fastest clock that the logic closes at conditions.voltage."""
+
+    @abstractmethod
+    def noise(self, held: NumberFormat, fed: NumberFormat, k: Any) -> Any:
+        """Noise power over signal power that the engine adds to a product over k elements."""
+
+    @abstractmethod
+    def area(self) -> Any:
+        """Square metres of all cores."""
+
+    @abstractmethod
+    def leakage(self) -> Any:
+        """Watts of all cores at the leakage reference temperature."""
+
+    @abstractmethod
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        """Why the engine cannot compute in these formats; empty where it can. Called before anything is traced."""
+
+    def wide_columns(self, held: NumberFormat) -> Any:
+        """Outputs of one tile: columns, widened by narrow weights."""
+        return self.columns * self.word_bits / held.element_bits
+
+    def serial_clocks(self, fed: NumberFormat) -> Any:
+        """Clocks that one vector takes: its elements are fed a few bits at a time."""
+        return jnp.ceil(fed.element_bits / self.input_bits_per_clock)
+
+    def fill_clocks(self, held: NumberFormat) -> Any:
+        """Clocks to load one tile, scales included."""
+        return self.rows * self.wide_columns(held) * held.bytes / self.fill_width
+
+    def run(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> EngineWork:
+        """Seconds and joules of `count` products (m, k) x (k, n)."""
+        tiles = count * jnp.ceil(k / self.rows) * jnp.ceil(n / self.wide_columns(held))
+        copies = jnp.maximum(1.0, jnp.minimum(jnp.floor(conditions.cores / tiles), m))
+        rounds = jnp.ceil(tiles * copies / conditions.cores)
+        fill = self.fill_clocks(held)
+        stream = jnp.ceil(m / copies) * self.serial_clocks(fed)
+        loaded = tiles * copies * self.rows * self.wide_columns(held) * held.bytes
+        return EngineWork(
+            stream=(rounds * stream + fill) / conditions.frequency,
+            fill=(rounds + 1) * fill / conditions.frequency,
+            energy=2 * m * k * n * count * self.operation_energy(held, fed, conditions),
+            fill_energy=loaded * self.fill_byte_energy(conditions),
+        )
+
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """Operations per second with every core busy."""
+        macs = self.rows * self.wide_columns(held) / self.serial_clocks(fed)
+        return 2 * conditions.cores * macs * conditions.frequency
+
+    def peak_fill(self, conditions: Conditions) -> Any:
+        """Bytes per second that the engine can take in for the operand it holds."""
+        return conditions.cores * self.fill_width * conditions.frequency
