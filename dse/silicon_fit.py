@@ -87,7 +87,7 @@ def analog(parts: Parts, row: Mapping[str, Any], gates: Gates, factors: Mapping[
     return with_fields(
         parts.analog, gates=gates, cell=cell, converter=with_fields(parts.analog.converter, bits=row["adc_bits"]),
         rows=row["inputs"], columns=row["columns"], word_bits=row["word_bits"], bits_per_converter=row["word_bits"],
-        input_bits_per_clock=row["step_bits"], **factors,
+        input_bits_per_clock=row["step_bits"], analog_voltage=row["voltage"], **factors,
     )  # fmt: skip
 
 

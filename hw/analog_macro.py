@@ -111,7 +111,8 @@ class AnalogMacro(Macro):
     """Words in cells on lines; a converter reads lines_per_converter lines, one after the other, a clock each.
 
     A word of word_bits is on word_bits / bits_per_converter lines; the bits of one line are weighed and added before
-    they are converted, the lines after. Inputs are driven with input_bits_per_clock at a time.
+    they are converted, the lines after. Inputs are driven with input_bits_per_clock at a time. Cells, drivers and
+    converters work at analog_voltage, which does not follow the clock; only the adders do.
 
         steps  ceil(fed bits / b) a vector, lines_per_converter clocks each;  lines = columns word_bits / bits a line
         E      [rows columns (word_bits / cell bits) E_cell + rows C_driver b V^2] / sharing
@@ -140,7 +141,7 @@ class AnalogMacro(Macro):
     lines_per_converter: Array = count()
     driver_capacitance: Array = quantity("F")
     thermal_energy: Array = quantity("J")
-    noise_voltage: Array = quantity("V", above=0)
+    analog_voltage: Array = quantity("V", above=0)
     activity: Array = fraction(above=0)
     array_energy_factor: Array = quantity("", above=0)
     converter_energy_factor: Array = quantity("", above=0)
@@ -171,11 +172,11 @@ class AnalogMacro(Macro):
         """One clock's share of a step: the array settles once a step, the converters work every clock."""
         switched = self.gates.capacitance() * voltage**2
         converted = self.lines() / self.lines_per_converter
-        drivers = self.rows * self.driver_capacitance * self.input_bits_per_clock * voltage**2
+        drivers = self.rows * self.driver_capacitance * self.input_bits_per_clock * self.analog_voltage**2
         return AnalogEnergy(
-            array=self.array_energy_factor * self.cells() * self.cell.energy(voltage) / self.lines_per_converter,
+            array=self.array_energy_factor * self.cells() * self.cell.energy(self.analog_voltage) / self.lines_per_converter,
             drivers=drivers / self.lines_per_converter,
-            converters=self.converter_energy_factor * converted * self.converter.energy(voltage),
+            converters=self.converter_energy_factor * converted * self.converter.energy(self.analog_voltage),
             place_value=converted * self.activity * FULL_ADDER.capacitance * switched * self.place_value_bits(),
             accumulator=self.columns / self.lines_per_converter * switched * self.accumulator_bits(fed)
             * (FULL_ADDER.capacitance + FLIP_FLOP.capacitance),
@@ -216,8 +217,8 @@ class AnalogMacro(Macro):
         return jnp.sqrt(self.converter.area(self.gates.node)) / width
 
     def clock_limit(self, voltage: Any) -> Any:
-        """Hertz: one read and one conversion; the conversion's time is stated for the nominal voltage alone."""
-        return 1 / (self.cell.read_time + self.converter.time(self.rows)) + 0 * voltage
+        """Hertz: one read and one conversion, at the analog voltage."""
+        return 1 / (self.cell.read_time + self.converter.time(self.rows))
 
     def leakage(self, voltage: Any) -> Any:
         """Watts of the adders at the leakage reference temperature; cells and converters are left out."""
@@ -234,7 +235,7 @@ class AnalogMacro(Macro):
         used = jnp.minimum(k, self.rows)
         peak = peak_to_power(self.input_bits_per_clock) * peak_to_power(self.bits_per_converter)
         signal = (1 - self.cell.off_share) ** 2
-        thermal = self.thermal_energy / (self.cell.capacitance * self.noise_voltage**2)
+        thermal = self.thermal_energy / (self.cell.capacitance * self.analog_voltage**2)
         return AnalogNoise(
             quantisation=self.rows**2 / used * peak / (3 * 4**self.converter.bits) / signal,
             mismatch=self.cell.mismatch**2 * (1 + self.cell.off_share**2) / signal,
