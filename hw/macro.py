@@ -1,7 +1,6 @@
 """Macros: arrays of memory cells that multiply where they store. This file is the contract of them."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: equinox reads abstract fields from annotations, not from their text.
 from abc import abstractmethod
 from typing import Any
 

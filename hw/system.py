@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.chip import Chip
+from hw.conditions import Conditions
 from hw.network import Level, Network, spread
 from hw.units import fraction, quantity
 from models.numerics import Formats
@@ -87,9 +88,9 @@ class System(eqx.Module):
         """Square metres of compute dies."""
         return self.chips() * self.chip.area()
 
-    def peak_rate(self, formats: Formats) -> Any:
+    def peak_rate(self, formats: Formats, conditions: Conditions) -> Any:
         """Operations per second of all chips."""
-        return self.chips() * self.chip.engine.peak_rate(formats.weights, formats.activations)
+        return self.chips() * self.chip.engine.peak_rate(formats.weights, formats.activations, conditions)
 
     def holds_group(self, tensor: Any, pipeline: Any) -> Any:
         """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""
