@@ -170,17 +170,17 @@ class AnalogMacro(Macro):
 
     def cycle_energy(self, voltage: Any, held: NumberFormat, fed: NumberFormat) -> AnalogEnergy:
         """One clock's share of a step: the array settles once a step, the converters work every clock."""
-        switched = self.gates.capacitance() * voltage**2
-        converted = self.lines() / self.lines_per_converter
-        drivers = self.rows * self.driver_capacitance * self.input_bits_per_clock * self.analog_voltage**2
+        share, analog = 1 / self.lines_per_converter, self.analog_voltage
+        switched = share * self.gates.capacitance() * voltage**2
+        adder = FULL_ADDER.capacitance * switched
+        driver = self.driver_capacitance * self.input_bits_per_clock * analog**2
         return AnalogEnergy(
-            array=self.array_energy_factor * self.cells() * self.cell.energy(self.analog_voltage) / self.lines_per_converter,
-            drivers=drivers / self.lines_per_converter,
-            converters=self.converter_energy_factor * converted * self.converter.energy(self.analog_voltage),
-            place_value=converted * self.activity * FULL_ADDER.capacitance * switched * self.place_value_bits(),
-            accumulator=self.columns / self.lines_per_converter * switched * self.accumulator_bits(fed)
-            * (FULL_ADDER.capacitance + FLIP_FLOP.capacitance),
-        )  # fmt: skip
+            array=share * self.array_energy_factor * self.cells() * self.cell.energy(analog),
+            drivers=share * self.rows * driver,
+            converters=share * self.converter_energy_factor * self.lines() * self.converter.energy(analog),
+            place_value=self.lines() * self.activity * adder * self.place_value_bits(),
+            accumulator=self.columns * (adder + FLIP_FLOP.capacitance * switched) * self.accumulator_bits(fed),
+        )
 
     def cells(self) -> Any:
         """Cells of the array."""
