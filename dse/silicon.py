@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.bayes import Posterior
-from dse.silicon_fit import LAWS, QUANTITIES, Law, node_law, predictor, usable, with_fields
+from dse.silicon_fit import LAWS, QUANTITIES, Predictor, node_law, predictor, usable, with_fields
 from dse.silicon_record import EVERY, Record, plain, refit, shipped
 from dse.silicon_rows import Chip, read
 from dse.validate import EXCLUDED, LEFT_OUT, PREDICTED, Row, Validation
@@ -39,10 +39,8 @@ def validation(path: Path) -> Validation:
     rows, record = read(path), shipped()
     folds, words = known_folds(record, rows)
     judge = Judge(folds)
-    found = [row for name, law in LAWS.items() if law.answer in QUANTITIES for row in judged(record, judge, name, rows)]
-    found += [row for chip in rows for row in excluded(chip)]
-    order = {row.name: number for number, row in enumerate(rows)}
-    found.sort(key=lambda row: order[row.name])  # the order of the file, an answer after the other
+    predict = {name: predictor(record.parts, name) for name, law in LAWS.items() if law.answer in QUANTITIES}
+    found = [row for chip in rows for row in (*judged(judge, predict, chip), *excluded(chip))]
     return Validation(found, cautions(record, rows) + words, {"constants": constants(record)})
 
 
@@ -58,14 +56,14 @@ def known_folds(record: Record, rows: Sequence[Chip]) -> tuple[dict[str, dict[st
     return {n: some | {EVERY: record.folds[n][EVERY]} for n, some in again.items()}, [words] if apart > AGREES else []
 
 
-def judged(record: Record, judge: Judge, name: str, rows: Sequence[Chip]) -> list[Row]:
-    """The rows of one law."""
-    law, predict = LAWS[name], predictor(record.parts, name)
-    return [one(record, judge, name, law, predict, row) for row in usable(rows, name)]
+def judged(judge: Judge, predict: Mapping[str, Predictor], chip: Chip) -> list[Row]:
+    """The rows of a chip, one for each law that it tells about."""
+    return [one(judge, name, predict[name], chip) for name in predict if usable([chip], name)]
 
 
-def one(record: Record, judge: Judge, name: str, law: Law, predict: Any, chip: Chip) -> Row:
+def one(judge: Judge, name: str, predict: Predictor, chip: Chip) -> Row:
     """A row with its prediction and 90 % interval."""
+    law = LAWS[name]
     posterior, role = judge.without(name, chip.chip)
     logs, slopes = predict(posterior.mean, [chip])
     centre = float(np.exp(logs[0]))

@@ -24,6 +24,10 @@ GEOMETRY = ("node", "inputs", "columns", "input_bits", "weight_bits", "word_bits
             "frequency")  # fmt: skip
 
 
+# Constants and rows -> logarithms of the modelled answers [row], their slopes [row, constant].
+Predictor = Callable[[np.ndarray, Sequence[Chip]], tuple[np.ndarray, np.ndarray]]
+
+
 class Parts(NamedTuple):
     """Shipped components: what a row's macro is built from."""
 
@@ -112,8 +116,8 @@ def answer(name: str, built: Macro, row: Mapping[str, Any]) -> Any:
     return built.operations(held, fed) * clock / built.area() * 1e-12 * 1e-6  # per mm2
 
 
-def predictor(parts: Parts, name: str) -> Callable[[np.ndarray, Sequence[Chip]], tuple[np.ndarray, np.ndarray]]:
-    """Constants and rows -> logarithms of the modelled answers [row], their slopes [row, constant]."""
+def predictor(parts: Parts, name: str) -> Predictor:
+    """What predicts the answers of a law's rows, compiled."""
 
     def logarithm(constants: Any, row: Mapping[str, Any]) -> Any:
         return jnp.log(answer(name, macro(parts, name, row, constants), row))
