@@ -75,7 +75,7 @@ def _at(
     scatter: float, predict: Predict, wanted: np.ndarray, average: np.ndarray, prior: Prior
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Best constants, their covariance and the logarithm of the evidence for a known scatter."""
-    theta = prior.mean.copy()
+    theta, curvature = prior.mean.copy(), np.diag(1 / prior.deviation**2)
     for _ in range(STEPS):
         logs, slopes = predict(theta)
         missed, slopes = wanted - average @ logs, average @ slopes

@@ -56,7 +56,8 @@ QUANTITIES = {"efficiency": "TOPS_per_W", "density": "TOPS_per_mm2"}
 
 def integers(bits: Any) -> NumberFormat:
     """Plain integers of so many bits."""
-    return NumberFormat(element_bits=bits, exponent_bits=0.0, block=1.0, scale_bits=0.0)
+    plain: dict[str, Any] = {"element_bits": bits, "exponent_bits": 0.0, "block": 1.0, "scale_bits": 0.0}
+    return NumberFormat(**plain)
 
 
 def gates_with(gates: Gates, node: Any, name: str, constants: Any) -> Gates:
@@ -157,9 +158,12 @@ def node_law(found: Posterior, nodes: Sequence[float]) -> tuple[float, NodeLaw]:
     """
     cov = found.covariance
     shift = -cov[0, 1] / cov[1, 1]
-    law = NodeLaw(
-        reference=REFERENCE * float(np.exp(shift)), exponent=float(found.mean[1]), scatter=found.scatter,
-        level_deviation=float(np.sqrt(cov[0, 0] - cov[0, 1] ** 2 / cov[1, 1])),
-        exponent_deviation=float(np.sqrt(cov[1, 1])), fitted_from=min(nodes), fitted_to=max(nodes),
-    )  # fmt: skip
+    widths: dict[str, Any] = {
+        "scatter": found.scatter,
+        "level_deviation": float(np.sqrt(cov[0, 0] - cov[0, 1] ** 2 / cov[1, 1])),
+        "exponent_deviation": float(np.sqrt(cov[1, 1])),
+    }
+    around: dict[str, Any] = {"reference": REFERENCE * float(np.exp(shift)), "exponent": float(found.mean[1])}
+    fitted: dict[str, Any] = {"fitted_from": min(nodes), "fitted_to": max(nodes)}
+    law = NodeLaw(**around, **widths, **fitted)
     return float(np.exp(found.mean[0] + shift * found.mean[1])), law

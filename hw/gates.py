@@ -73,6 +73,10 @@ class Gates(eqx.Module):
     Sources: Sun, Houshmand, Verhelst, ICCAD 2023, for the counting; docs/macros.md for the fit.
     """
 
+    capacitance_law: NodeLaw
+    area_law: NodeLaw
+    delay_law: NodeLaw
+    cells: OrderedDict[str, MemoryCell] = eqx.field(converter=OrderedDict)
     node: Array = quantity("m", above=0)
     unit_capacitance: Array = quantity("F", above=0)
     unit_area: Array = quantity("m^2", above=0)
@@ -81,10 +85,6 @@ class Gates(eqx.Module):
     delay_voltage: Array = quantity("V", above=0)
     threshold_voltage: Array = quantity("V", above=0)
     velocity_exponent: Array = quantity("", above=0)
-    capacitance_law: NodeLaw
-    area_law: NodeLaw
-    delay_law: NodeLaw
-    cells: OrderedDict[str, MemoryCell] = eqx.field(converter=OrderedDict)
 
     def __check_init__(self) -> None:
         nodes = [cell.node for cell in self.cells.values()]

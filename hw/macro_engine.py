@@ -35,19 +35,19 @@ class MacroArray(WeightStationary):
     idle_share: Array = fraction()
 
     @property
-    def rows(self) -> Any:
+    def rows(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.macro.rows
 
     @property
-    def columns(self) -> Any:
+    def columns(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.macro.columns
 
     @property
-    def word_bits(self) -> Any:
+    def word_bits(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.macro.word_bits
 
     @property
-    def input_bits_per_clock(self) -> Any:
+    def input_bits_per_clock(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Input bits a clock on average: a step takes several clocks where lines share a converter."""
         return self.macro.input_bits_per_clock / self.macro.clocks_per_step()
 
