@@ -8,8 +8,9 @@ import equinox as eqx
 import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
-from dse.metrics import Answer, EnergyShares, Headroom, Mapping, Metrics, Shares
+from dse.metrics import Answer, CarbonShares, CostShares, EnergyShares, Headroom, Mapping, Metrics, Shares
 from dse.step import Energies, Pass, run, total
+from hw import carbon, cost
 from hw.chip import Placement
 from hw.heat import State
 from hw.system import System
@@ -45,7 +46,9 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     switched = jnp.asarray(round_energy.total / mapping.batch)
     energy = switched + idle
     power = energy * rate
-    price = system.cost() * system.ownership.markup
+    built, made = cost.groups(system.cost_terms()), carbon.groups(system.carbon_terms())
+    paid = system.ownership.cost_terms(built, power)
+    emitted = system.ownership.carbon_terms(made, power)
     metrics = Metrics(
         time_to_first_token=prefill.times.total,
         time_per_output_token=per_token,
@@ -54,8 +57,10 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         energy_per_token=energy,
         power=power,
         silicon_area=system.silicon_area(),
-        system_cost=price,
-        cost_per_million_tokens=system.ownership.cost_rate(system.cost(), power) / rate * 1e6,
+        system_cost=system.ownership.price(built),
+        cost_per_million_tokens=sum(paid) / rate * 1e6,
+        embodied_carbon=cost.total(made),
+        carbon_per_million_tokens=sum(emitted) / rate * 1e6,
         clock=state.logic.frequency,
         junction_temperature=state.logic.temperature,
         memory_temperature=system.chip.hottest_memory(state),
@@ -66,6 +71,8 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         headroom=headroom(candidate, mapping, metrics, state, decode.layers),
         shares=Shares(*(part / per_token for part in round_times)),
         energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
+        cost_shares=CostShares(*shares_of(paid)),
+        carbon_shares=CarbonShares(*shares_of(emitted)),
         mapping=mapping,
         legal=is_legal(candidate, mapping),
     )
@@ -76,6 +83,12 @@ def noise(candidate: Candidate) -> Any:
     formats = candidate.format
     own = candidate.hw.chip.engine.noise(formats.weights, formats.activations, candidate.model.hidden)
     return formats.noise() + own
+
+
+def shares_of(parts: tuple[Any, ...]) -> list[Any]:
+    """Each part over their sum; all 0 of nothing."""
+    whole = sum(parts)
+    return [part / jnp.where(whole > 0, whole, 1.0) for part in parts]
 
 
 def micro_batch(mapping: Mapping) -> Any:

@@ -8,7 +8,11 @@ from typing import Any
 from dse.goals import Goals
 from dse.space import Space, Values
 
-ENERGY = "energy_per_token"
+PARTS = {  # of what an objective is made, where it is not time
+    "energy_per_token": ("energy_shares", "energy"),
+    "cost_per_million_tokens": ("cost_shares", "cost"),
+    "carbon_per_million_tokens": ("carbon_shares", "carbon"),
+}
 
 
 def finding(goals: Goals, points: list[dict[str, Any]], front: int, space: Space, config: Any) -> list[str]:
@@ -28,14 +32,12 @@ def best_point(points: list[dict[str, Any]], name: str, sense: str) -> dict[str,
 
 
 def best_words(name: str, sense: str, found: Mapping[str, Any]) -> str:
-    """Which point is the best by an objective, and what its time, or its energy, is made of."""
-    energy = name == ENERGY
-    parts = found["energy_shares" if energy else "shares"]
-    causes = sorted(parts.items(), key=lambda item: -item[1])[:2]
+    """Which point is the best by an objective, and what its time, energy, cost or carbon is made of."""
+    section, what = PARTS.get(name, ("shares", "time per output token"))
+    causes = sorted(found[section].items(), key=lambda item: -item[1])[:2]
     limits = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
     chosen = ", ".join(v for v in labelled(found).values() if isinstance(v, str))
     words = f"{found['name']} ({chosen})" if chosen else found["name"]
-    what = "energy" if energy else "time per output token"
     return (
         f"The {'most' if sense == 'maximize' else 'least'} {name.replace('_', ' ')}: {words}; its {what} is {limits}."
     )

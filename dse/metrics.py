@@ -27,8 +27,10 @@ class Metrics(eqx.Module):
     energy_per_token: Array = metric("J/token", "joules of the whole system for one output token")
     power: Array = metric("W", "average of the whole system while serving")
     silicon_area: Array = metric("m^2", "all compute dies")
-    system_cost: Array = metric("USD", "build cost times markup")
-    cost_per_million_tokens: Array = metric("USD", "capital and energy for a million output tokens")
+    system_cost: Array = metric("USD", "parts times markup, and the share of engineering")
+    cost_per_million_tokens: Array = metric("USD", "capital, upkeep, energy and floor for a million output tokens")
+    embodied_carbon: Array = metric("kg", "emitted to make the system")
+    carbon_per_million_tokens: Array = metric("kg", "of making and of energy for a million output tokens")
     clock: Array = metric("Hz", "of the engine at full load, within the power limit", more_is_better=True)
     junction_temperature: Array = metric("K", "of the compute die at full load")
     memory_temperature: Array = metric("K", "of the hottest memory at full load")
@@ -70,6 +72,29 @@ class EnergyShares(eqx.Module):
     idle: Array = metric("", "leakage, clock, standby, hosts, NICs")
 
 
+class CostShares(eqx.Module):
+    """Parts of the cost of a token by what is paid for; all that is bought with its markup."""
+
+    silicon: Array = metric("", "compute dies")
+    memory: Array = metric("", "memory and bonding it onto dies")
+    package: Array = metric("", "laminates, interposers, bumps, assembly, test, and what bad bonds spoil")
+    system: Array = metric("", "boards, hosts, network, racks")
+    engineering: Array = metric("", "the chip's design and masks over all chips made")
+    maintenance: Array = metric("", "upkeep over the life")
+    energy: Array = metric("", "energy of the site")
+    site: Array = metric("", "the floor")
+
+
+class CarbonShares(eqx.Module):
+    """Parts of the carbon of a token by cause."""
+
+    silicon: Array = metric("", "making compute dies")
+    memory: Array = metric("", "making memory")
+    package: Array = metric("", "packaging, and what bad bonds spoil")
+    system: Array = metric("", "making boards, hosts, racks")
+    energy: Array = metric("", "the energy of the site")
+
+
 class Mapping(eqx.Module):
     """How the work is laid on the system.
 
@@ -94,11 +119,20 @@ class Answer(eqx.Module):
     headroom: Headroom
     shares: Shares
     energy_shares: EnergyShares
+    cost_shares: CostShares
+    carbon_shares: CarbonShares
     mapping: Mapping
     legal: Array
 
 
-SECTIONS = {"metrics": Metrics, "headroom": Headroom, "shares": Shares, "energy_shares": EnergyShares}
+SECTIONS = {
+    "metrics": Metrics,
+    "headroom": Headroom,
+    "shares": Shares,
+    "energy_shares": EnergyShares,
+    "cost_shares": CostShares,
+    "carbon_shares": CarbonShares,
+}
 
 
 def units(section: type) -> dict[str, str]:

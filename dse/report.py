@@ -76,7 +76,8 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
-        "legend": element("ul", *map(_cause, causes["shares"] | causes["energy_shares"]), class_="legend"),
+        "legend": _legend(causes["shares"] | causes["energy_shares"]),
+        "bought_legend": _legend(causes["cost_shares"] | causes["carbon_shares"]),
         "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),
         "first": " ".join(filter(None, [first["label"], first["unit"] and f"({first['unit']})"])),
         "causes_line": _leaders(points, causes["shares"]),
@@ -207,6 +208,10 @@ def _left(value: float | None) -> Html:
     if value is None or value >= 0:
         return cell(value)
     return element("td", f"short by {number(-value)}", class_="number short")
+
+
+def _legend(causes: Iterable[str]) -> Html:
+    return element("ul", *map(_cause, causes), class_="legend")
 
 
 def _cause(name: str, means: str = "") -> Html:

@@ -16,6 +16,14 @@ from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.session import Session, about
 from dse.store import write_json
+from dse.terms import built, largest_first
+
+SHARES = {
+    "shares": "time of a token",
+    "energy_shares": "energy of a token",
+    "cost_shares": "cost of a token",
+    "carbon_shares": "carbon of a token",
+}
 
 FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage and refresh that drive each other
 
@@ -39,7 +47,7 @@ def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
 def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     found = template(session.overrides)
-    result = answer(found, session.wanted)
+    result = answer(found, session.wanted) | built(found.candidate.hw)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     write_json(session.folder / "metrics.json", result | {"title": title} | about(session))
@@ -62,7 +70,10 @@ def show(result: dict[str, Any]) -> None:
             for name, column in shown[section].items()
         ]
         table(f"{section} (modelled)", [section, "value", "unit", "what it is"], rows)
-    for section, words in (("shares", "time of a token"), ("energy_shares", "energy of a token")):
+    for section, unit in (("cost_terms", "USD"), ("carbon_terms", "kg")):
+        lines = [[name, digits(size), f"{share:.1%}"] for name, size, share in largest_first(result[section])]
+        table(f"to build, before markup: {section} (modelled)", ["term", unit, "share"], lines)
+    for section, words in SHARES.items():
         parts = sorted(result[section].items(), key=lambda item: -item[1])
         console.print(f"{words}: " + ", ".join(f"{name} {share:.1%}" for name, share in parts if share >= 0.0005))
 

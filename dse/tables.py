@@ -9,6 +9,7 @@ from typing import Any
 
 from dse.console import console, digits, table
 from dse.findings import labelled
+from dse.metrics import SECTIONS
 from dse.results import head
 
 MOST_ROWS = 30  # rows of the front that the terminal shows
@@ -19,7 +20,7 @@ def front_columns(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
     columns: list[tuple[str, Any]] = [("name", lambda p: p["name"])]
     for key, shown in study["columns"]["parameters"].items():
         columns.append((head(key, shown["unit"]), lambda p, key=key: p["parameters"][key]))
-    for section in ("metrics", "headroom", "shares", "energy_shares"):
+    for section in SECTIONS:
         for name, shown in study["columns"][section].items():
             label = name if section == "metrics" else f"{section}.{name}"
             factor = shown["factor"]

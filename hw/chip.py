@@ -9,15 +9,18 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.assembly import Assembly
+from hw.carbon import ChipCarbon
 from hw.conditions import Conditions
 from hw.cooling import Cooling, Leakage
+from hw.cost import ChipCost, total
 from hw.engine import Engine
 from hw.heat import Guess, State, conditions, settle
 from hw.memory import Memory
 from hw.package import Package
 from hw.process import Process
 from hw.supply import Supply
-from hw.units import quantity
+from hw.units import fraction, quantity
 from models.numerics import Formats
 from models.operators import Operator
 
@@ -55,7 +58,10 @@ class Joules(NamedTuple):
 
 
 class Chip(eqx.Module):
-    """One die. Tiers are ordered from the fastest; fixed_area and fixed_static_power are of all that is not listed."""
+    """One die. Tiers are ordered from the fastest; fixed_area and fixed_static_power are of all that is not listed.
+
+    repairable_share : share of the die whose defects spare parts make good.
+    """
 
     engine: Engine
     vector: Vector
@@ -67,6 +73,7 @@ class Chip(eqx.Module):
     leakage: Leakage
     fixed_area: Array = quantity("m^2", above=0)
     fixed_static_power: Array = quantity("W")
+    repairable_share: Array = fraction(default=0.0)
 
     @property
     def tiers(self) -> tuple[Memory, ...]:
@@ -86,14 +93,22 @@ class Chip(eqx.Module):
         guess = Guess(jnp.ones_like(self.engine.frequency), self.leakage.reference, ())
         return conditions(self, guess)[0]
 
-    def cost(self) -> Any:
-        """USD of the packaged die with its memories."""
+    def _assembly(self, dies: Any) -> Assembly:
         die = self.cold()
-        bonded, beside = self.process.die_cost(die.area), 0.0
-        for tier in self.tiers:
-            bonded = (bonded + tier.bonded_cost(die)) / tier.stacking_yield()
-            beside = beside + tier.cost(die) - tier.bonded_cost(die)
-        return self.package.cost(die.area, bonded) + beside
+        fragile = die.area * (1 - self.repairable_share)
+        return Assembly(self.process, self.package, self.memory, die, fragile, dies)
+
+    def cost_terms(self, dies: Any) -> ChipCost:
+        """USD of one of `dies` dies in a package, with its memories, term by term."""
+        return self._assembly(dies).cost()
+
+    def cost(self, dies: Any) -> Any:
+        """USD of one of `dies` dies in a package, with its memories."""
+        return total(self.cost_terms(dies))
+
+    def carbon_terms(self, dies: Any) -> ChipCarbon:
+        """kg emitted to make one of `dies` dies in a package, with its memories, term by term."""
+        return self._assembly(dies).carbon()
 
     def bounds(self, work: Operator, formats: Formats, place: Placement, state: State) -> tuple[Bounds, Joules]:
         """Seconds that one operator asks of each resource, and its joules.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -15,17 +15,26 @@ from hw.refresh import Refresh
 from hw.units import count, fraction, quantity
 
 
+class Beside(NamedTuple):
+    """What a memory takes of the package: how many stacks stand beside the die, on how many m2 together."""
+
+    stacks: Any
+    area: Any
+
+
 class Memory(eqx.Module):
     """A tier under one die: how much it holds, how fast and at what energy it gives and takes, and what it needs.
 
-    Every tier has latency (first byte), sustained_fraction (measured share of the peak bandwidth), price (per byte),
-    temperature_limit. `conditions` are those of the die, with the temperature of the tier.
+    Every tier has latency (first byte), sustained_fraction (measured share of the peak bandwidth), price and carbon
+    (of making it; both per byte), temperature_limit. `conditions` are those of the die, with the temperature of the
+    tier.
     """
 
     latency: eqx.AbstractVar[Array]
     sustained_fraction: eqx.AbstractVar[Array]
     price: eqx.AbstractVar[Array]
     temperature_limit: eqx.AbstractVar[Array]
+    carbon: eqx.AbstractVar[Array]
 
     @abstractmethod
     def bytes_held(self, conditions: Conditions) -> Any:
@@ -91,12 +100,28 @@ class Memory(eqx.Module):
         """USD of the bought memory; 0 where it is part of the compute die."""
         return self.price * self.bytes_held(conditions)
 
-    def bonded_cost(self, conditions: Conditions) -> Any:
-        """The part of the cost that is lost with the die if bonding fails: none for memory beside it."""
+    def embodied(self, conditions: Conditions) -> Any:
+        """kg emitted to make it; 0 where it is part of the compute die."""
+        return self.carbon * self.bytes_held(conditions)
+
+    def beside(self) -> Beside:
+        """What it takes of the package: nothing where it is on the die or on the board."""
+        return Beside(jnp.zeros_like(self.price), jnp.zeros_like(self.price))
+
+    def stacked(self) -> Any:
+        """1 where it is bonded onto the die, and lost with it if that fails; 0 elsewhere."""
+        return jnp.zeros_like(self.price)
+
+    def stacking_cost(self) -> Any:
+        """USD of bonding it onto the die; 0 for memory beside it."""
         return jnp.zeros_like(self.price)
 
     def stacking_yield(self) -> Any:
         """Share of dies that survive the bonding of this memory onto them: all, for memory beside them."""
+        return jnp.ones_like(self.price)
+
+    def blind_yield(self, die_yield: Any) -> Any:
+        """Share of its bonds that hit a working die: all, where dies are tested before; else the dies' own yield."""
         return jnp.ones_like(self.price)
 
 
@@ -106,6 +131,7 @@ class Dram(Memory):
     parts : stacks, channels or modules; capacity, bandwidth and interface_area (the compute die's side) are of one.
     bandwidth is the data sheet's; a hot memory refreshes more often and gives less. coupling : share of the logic's
     rise over the ambient that the memory feels, near 1 on a shared cold plate, small on a board of its own.
+    package_area : that one part takes in the package; 0 on the board.
     """
 
     refresh: Refresh
@@ -120,6 +146,8 @@ class Dram(Memory):
     interface_area: Array = quantity("m^2")
     coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
+    package_area: Array = quantity("m^2", default=0.0)
 
     def bytes_held(self, conditions: Conditions) -> Any:
         return self.parts * self.capacity
@@ -136,6 +164,9 @@ class Dram(Memory):
 
     def area(self, process: Process) -> Any:
         return self.parts * self.interface_area
+
+    def beside(self) -> Beside:
+        return Beside(jnp.where(self.package_area > 0, self.parts, 0.0), self.parts * self.package_area)
 
     def temperature(self, heat: Heat) -> Any:
         return heat.ambient + self.coupling * (heat.logic - heat.ambient)
@@ -161,6 +192,8 @@ class NonVolatile(Memory):
     interface_area: Array = quantity("m^2")
     coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
+    package_area: Array = quantity("m^2", default=0.0)
 
     def bytes_held(self, conditions: Conditions) -> Any:
         return self.parts * self.capacity
@@ -182,6 +215,9 @@ class NonVolatile(Memory):
 
     def area(self, process: Process) -> Any:
         return self.parts * self.interface_area
+
+    def beside(self) -> Beside:
+        return Beside(jnp.where(self.package_area > 0, self.parts, 0.0), self.parts * self.package_area)
 
     def temperature(self, heat: Heat) -> Any:
         return heat.ambient + self.coupling * (heat.logic - heat.ambient)

@@ -8,38 +8,36 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.link import Link
-from hw.units import count, quantity
+from hw.link import Link, Transfer, faster
+from hw.units import count, fraction, quantity
 
 
 class Level(eqx.Module):
-    """`fanout` parts joined by `link`; power and cost are of what holds them together (board, host, rack)."""
+    """`fanout` parts joined by `link`; power, cost and carbon are of what holds them together (board, host, rack).
+
+    packaged : 1 where the parts are dies of one package, which the chip's package then pays for; 0 elsewhere.
+    """
 
     link: Link
     fanout: Array = count()
     power: Array = quantity("W")
     cost: Array = quantity("USD")
+    packaged: Array = fraction(default=0.0)
+    carbon: Array = quantity("kg", default=0.0)
 
     def joined(self) -> Any:
         """Parts that need the link: none where there is only one."""
         return jnp.where(self.fanout > 1, self.fanout, 0.0)
 
 
-class Transfer(NamedTuple):
-    """Seconds of an exchange, and joules of all its messages."""
-
-    time: Any
-    energy: Any
-
-
-class Spread(NamedTuple):
+class Layout(NamedTuple):
     """How many parts of each level, innermost first, a group of devices spans, and whether it tiles them."""
 
     parts: tuple[Any, ...]
     whole: Any
 
 
-def spread(fanouts: tuple[Any, ...], devices: Any, inner: Any = 1.0) -> Spread:
+def layout(fanouts: tuple[Any, ...], devices: Any, inner: Any = 1.0) -> Layout:
     """Lay `devices` groups of `inner` devices over the levels, filling the innermost first.
 
     A group is whole where it fills each level it enters, or divides the last one.
@@ -53,54 +51,68 @@ def spread(fanouts: tuple[Any, ...], devices: Any, inner: Any = 1.0) -> Spread:
         whole = whole & (fanout % used == 0) & (free % here == 0) & (rest % here == 0)
         taken, rest = taken / used, rest / here
         parts.append(here)
-    return Spread(tuple(parts), whole & (rest == 1) & (taken == 1))
+    return Layout(tuple(parts), whole & (rest == 1) & (taken == 1))
 
 
 class Step(NamedTuple):
-    """One level as a group of devices uses it: so many parts, with so many of the group's devices inside each."""
+    """One level as a group of devices uses it: so many parts of all, with so many of its devices inside each."""
 
     link: Link
     parts: Any
+    of: Any
     inside: Any
     outermost: Any
 
 
 class Group(NamedTuple):
-    """Collectives of a group of devices that fills the levels from the inside.
+    """Collectives of a group of devices that fills the levels from the inside, and their `copies` elsewhere.
 
     Inside, a level reduce-scatters, so that the next sees S bytes for each of its parts however many devices the part
     has; the outermost used level all-reduces; then all-gathers run back in. For short messages one-shot exchanges of
-    the whole S at every level can be faster; the faster of both is taken. Energy is counted for the first form.
+    the whole S at every level can be faster; the faster of both is taken, and its energy.
+    Left out: chunks, by which levels could work at the same time.
     """
 
     steps: tuple[Step, ...]
     devices: Any
     copies: Any
 
-    def energy(self, size: Any) -> Any:
-        """Joules of all copies of the group: at each level every part sends (n-1)/n of `size`."""
-        per_byte = [step.link.energy * (step.parts - 1) / (step.parts * step.inside) for step in self.steps]
-        return sum(per_byte) * self.devices * self.copies * size
+    def _instances(self, step: Step) -> Any:
+        """How many exchanges of a level run side by side."""
+        return self.devices / (step.parts * step.inside) * self.copies
 
-    def scatter_time(self, size: Any) -> Any:
-        return sum(step.link.scatter(size, step.parts) for step in self.steps)
+    def _in_turn(self, exchanges: list[Transfer]) -> Transfer:
+        """One level after the other; joules of all instances."""
+        energies = [self._instances(s) * moved.energy for s, moved in zip(self.steps, exchanges, strict=True)]
+        return Transfer(sum(moved.time for moved in exchanges), sum(energies))
 
     def all_reduce(self, partial: Any, total: Any) -> Transfer:
         """An all-reduce of `partial` bytes on each device before adding, and `total` bytes after."""
-        two_phase, one_shot = 0.0, 0.0
-        for link, parts, inside, outermost in self.steps:
-            inner = link.scatter(partial, parts) + link.scatter(total, parts)
-            two_phase = two_phase + jnp.where(outermost, link.all_reduce(partial, total, parts), inner)
-            one_shot = one_shot + link.one_shot(partial * inside, parts)
-        return Transfer(jnp.minimum(two_phase, one_shot), self.energy(partial + total))
+        scattered, one_shot = [], []
+        for link, parts, of, inside, outermost in self.steps:
+            inner, outer = link.two_phase(partial, total, parts, of), link.all_reduce(partial, total, parts, of)
+            scattered.append(Transfer(*(jnp.where(outermost, o, i) for i, o in zip(inner, outer, strict=True))))
+            one_shot.append(link.one_shot(partial * inside, parts, of))
+        return faster(self._in_turn(scattered), self._in_turn(one_shot))
 
     def all_gather(self, size: Any) -> Transfer:
         """An all-gather after which each device has all `size` bytes."""
-        return Transfer(self.scatter_time(size), self.energy(size))
+        return self._in_turn([step.link.all_gather(size, step.parts, step.of) for step in self.steps])
 
     def reduce_scatter(self, size: Any) -> Transfer:
         """A reduce-scatter of `size` bytes on each device: an all-gather run backwards."""
         return self.all_gather(size)
+
+    def all_to_all(self, size: Any) -> Transfer:
+        """Each device sends 1/n of its `size` bytes to every device of the group.
+
+        A part of i devices among p at a level sends i (p-1) i/n of `size` to the others. All levels work at once.
+        """
+        moved = [s.link.all_to_all(size * s.inside**2 * s.parts / self.devices, s.parts, s.of) for s in self.steps]
+        slowest = moved[0].time
+        for other in moved[1:]:
+            slowest = jnp.maximum(slowest, other.time)
+        return self._in_turn(moved)._replace(time=slowest)
 
 
 class Network(NamedTuple):
@@ -115,8 +127,8 @@ class Network(NamedTuple):
     def group(self, devices: Any, copies: Any = 1.0) -> Group:
         """`devices` neighbouring devices, and `copies` of such groups that exchange at once, each by itself."""
         steps, inside = [], 1.0
-        for level, parts in zip(self.levels, spread(self.fanouts, devices).parts, strict=True):
-            steps.append(Step(level.link, parts, inside, inside * parts >= devices))
+        for level, parts in zip(self.levels, layout(self.fanouts, devices).parts, strict=True):
+            steps.append(Step(level.link, parts, level.fanout, inside, inside * parts >= devices))
             inside = inside * parts
         return Group(tuple(steps), devices, copies)
 
@@ -126,9 +138,9 @@ class Network(NamedTuple):
         A level is crossed (parts - 1) times for each of its outer parts; the way back crosses the outermost used.
         """
         time, energy, passed = 0.0, 0.0, stages
-        for level, here in zip(self.levels, spread(self.fanouts, stages, inner).parts, strict=True):
+        for level, here in zip(self.levels, layout(self.fanouts, stages, inner).parts, strict=True):
             passed = passed / here
             crossings = (here - 1) * passed + jnp.where((passed == 1) & (here > 1), 1.0, 0.0)
-            time = time + crossings * level.link.send(size)
+            time = time + crossings * level.link.send(size, level.fanout)
             energy = energy + crossings * level.link.energy * size
         return Transfer(time, energy)

@@ -58,6 +58,7 @@ class LocalSram(Sram):
     static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
 
     def peak_bandwidth(self, conditions: Conditions) -> Any:
         return conditions.cores * self.width * conditions.frequency
@@ -96,6 +97,7 @@ class BankedSram(Sram):
     static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
 
     def rows(self) -> Any:
         """Rows of a bank: the square root of its bits."""

@@ -36,6 +36,10 @@ class StackedDram(Memory):
         through : T_logic = T_surface + r (L q + p L (L+1)/2),   T_dram = T_logic - r q
         beside  : T_logic = T_surface,                            T_dram = T_surface + r p L (L+1)/2
 
+    Each layer is bonded once, at bonding_cost with bonding_yield, and a bad bond loses die and stack. known_good 1:
+    tested dies are bonded to a wafer one by one. known_good 0: wafer to wafer, so of each layer only layer_yield works
+    (untested, it is bought at layer_yield of the price), and layers are spent on bad dies too.
+
     Left out: heat that spreads sideways, hot spots, several ranks on one pad grid, temperature of the row's sensing.
     Source of the form: CACTI-3DD, DATE 2012.
     """
@@ -68,6 +72,9 @@ class StackedDram(Memory):
     bonding_yield: Array = fraction(above=0)
     via_area: Array = quantity("m^2")
     temperature_limit: Array = quantity("K", above=0)
+    carbon: Array = quantity("kg/B")
+    known_good: Array = fraction(default=1.0)
+    layer_yield: Array = fraction(above=0, default=1.0)
 
     def __check_init__(self) -> None:
         pitch, finest = self.pitch, self.finest_pitch
@@ -123,13 +130,20 @@ class StackedDram(Memory):
         return self.cooled_through * near_logic + (1 - self.cooled_through) * outermost
 
     def cost(self, conditions: Conditions) -> Any:
-        return self.price * self.bytes_held(conditions) + self.bonding_cost
+        return self.price * self.bytes_held(conditions) * jnp.where(self.known_good > 0, 1.0, self.layer_yield)
 
-    def bonded_cost(self, conditions: Conditions) -> Any:
-        return self.cost(conditions)
+    def stacked(self) -> Any:
+        return jnp.ones_like(self.price)
+
+    def stacking_cost(self) -> Any:
+        return self.bonding_cost * self.layers
 
     def stacking_yield(self) -> Any:
-        return self.bonding_yield
+        untested = jnp.where(self.known_good > 0, 1.0, self.layer_yield)
+        return (self.bonding_yield * untested) ** self.layers
+
+    def blind_yield(self, die_yield: Any) -> Any:
+        return jnp.where(self.known_good > 0, 1.0, die_yield)
 
     def area(self, process: Process) -> Any:
         return self.via_area

@@ -9,9 +9,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.carbon import SystemCarbon
 from hw.chip import Chip
 from hw.conditions import Conditions
-from hw.network import Level, Network, spread
+from hw.cost import LevelCost, SystemCost, times, total
+from hw.network import Level, Network, layout
+from hw.ownership import Ownership
 from hw.units import fraction, quantity
 from models.numerics import Formats
 
@@ -24,32 +27,24 @@ class Runtime(eqx.Module):
     hidden_exchange: Array = fraction()
 
 
-class Ownership(eqx.Module):
-    """What it means to own a machine: capital over its life, and energy.
+class System(eqx.Module):
+    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on.
 
-    markup : price over build cost; life : seconds over which the price is written off; utilisation : share of the life
-    in which it serves; tariff : of energy; overhead : site energy over machine energy (PUE).
+    `levels: {}` is one chip by itself.
     """
 
-    markup: Array = quantity("", least=1)
-    life: Array = quantity("s", above=0)
-    utilisation: Array = fraction(above=0)
-    tariff: Array = quantity("USD/J")
-    overhead: Array = quantity("", least=1)
-
-    def cost_rate(self, build_cost: Any, power: Any) -> Any:
-        """USD per second of serving."""
-        capital = build_cost * self.markup / (self.life * self.utilisation)
-        return capital + power * self.overhead * self.tariff
-
-
-class System(eqx.Module):
-    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on."""
-
     chip: Chip
-    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict)
+    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict, metadata={"may_be_empty": True})
     runtime: Runtime
     ownership: Ownership
+
+    def __check_init__(self) -> None:
+        inside = [name for name, level in self.levels.items() if isinstance(level.packaged, float) and level.packaged]
+        if inside != list(self.levels)[: len(inside)]:
+            raise ValueError(
+                f"levels: {', '.join(inside)}: packaged is not 0, but a level inside is no part of the package; "
+                "only the innermost levels can be; write packaged: 0 here, or packaged: 1 there as well"
+            )
 
     @property
     def fanouts(self) -> tuple[Any, ...]:
@@ -74,10 +69,35 @@ class System(eqx.Module):
             found.append((level, left))
         return found
 
+    def dies_per_package(self) -> Any:
+        """How many chips share a package: the fan-outs of the packaged levels."""
+        dies = 1.0
+        for level in self.levels.values():
+            dies = dies * jnp.where(level.packaged > 0, level.fanout, 1.0)
+        return dies
+
+    def cost_terms(self) -> SystemCost:
+        """USD to build, term by term: chips, what gathers them, what joins them, and their share of engineering."""
+        levels = {
+            name: LevelCost(n * level.cost, n * level.joined() * level.link.part_cost)
+            for (level, n), name in zip(self._parts(), self.levels, strict=True)
+        }
+        engineering = self.chip.process.engineering_cost(self.chip.area()) / self.ownership.volume
+        chips = times(self.chip.cost_terms(self.dies_per_package()), self.chips())
+        return SystemCost(chips, levels, self.chips() * engineering)
+
     def cost(self) -> Any:
-        """USD to build: chips, what gathers them, and what joins them."""
-        gathered = sum(n * (level.cost + level.joined() * level.link.part_cost) for level, n in self._parts())
-        return self.chips() * self.chip.cost() + gathered
+        """USD to build: the sum of all terms, before any markup."""
+        return total(self.cost_terms())
+
+    def carbon_terms(self) -> SystemCarbon:
+        """kg emitted to build it, term by term."""
+        levels = {name: n * level.carbon for (level, n), name in zip(self._parts(), self.levels, strict=True)}
+        return SystemCarbon(times(self.chip.carbon_terms(self.dies_per_package()), self.chips()), levels)
+
+    def carbon(self) -> Any:
+        """kg emitted to build it."""
+        return total(self.carbon_terms())
 
     def idle_power(self, chip: Any) -> Any:
         """Watts that flow whether the system works or waits; `chip` of them in each chip."""
@@ -94,8 +114,8 @@ class System(eqx.Module):
 
     def holds_group(self, tensor: Any, pipeline: Any) -> Any:
         """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""
-        inside = spread(self.fanouts, tensor)
-        chain = spread(self.fanouts, pipeline, tensor)
+        inside = layout(self.fanouts, tensor)
+        chain = layout(self.fanouts, pipeline, tensor)
         return inside.whole & chain.whole
 
     def replicas(self, tensor: Any, pipeline: Any) -> Any:

@@ -136,7 +136,7 @@ class Rule:
             "W/m^2": "0.3 W/mm2", "K*m^2/W": "200 K*mm2/W",
             "m^2": "400 mm2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
             "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
-            "": "8" if self.whole else "0.8",
+            "kg/J": "0.39 kg/kWh", "kg/B": "0.05 kg/GB", "": "8" if self.whole else "0.8",
         }  # fmt: skip
         return f"write it like {samples.get(self.unit, '1 ' + self.unit)!r}"
 
@@ -184,22 +184,26 @@ def quantity(
     above: float | None = None,
     least: float | None = 0,
     most: float | None = None,
+    default: Any = dataclasses.MISSING,
     difference: bool = False,
 ) -> Any:
-    """A field that holds a float in `unit`; by default it may be zero but not negative."""
+    """A field that holds a float in `unit`; by default it may be zero but not negative. `default` stands where a
+    configuration says nothing: only for what most parts do not have."""
     rule = Rule(unit, above=above, least=None if above is not None else least, most=most, difference=difference)
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
-def count(least: float = 1) -> Any:
+def count(least: float = 1, default: Any = dataclasses.MISSING) -> Any:
     """A field that counts whole things."""
     rule = Rule("", least=least, whole=True)
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata())
+    given = {} if default is dataclasses.MISSING else {"default": default}
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
-def fraction(above: float | None = None) -> Any:
+def fraction(above: float | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field between 0 and 1."""
-    return quantity("", above=above, most=1)
+    return quantity("", above=above, most=1, default=default)
 
 
 def _converter(rule: Rule) -> Any:
@@ -216,14 +220,14 @@ def _converter(rule: Rule) -> Any:
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
             (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
 AREAS = {"m^2": (1e6, "mm2"), "W/m^2": (1e-6, "W/mm2"), "K*m^2/W": (1e6, "K*mm2/W")}
-PLAIN = {"", "USD", "K", "token/s", "op/B", "dB", "B/clk"}
+PLAIN = {"", "USD", "K", "kg", "token/s", "op/B", "dB", "B/clk"}
 
 
 def readable(unit: str, size: float) -> tuple[float, str]:
     """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
     if unit in AREAS:
         return AREAS[unit]
-    if unit in PLAIN or unit.startswith("1/") or size == 0 or not math.isfinite(size):
+    if unit in PLAIN or unit.startswith(("1/", "kg")) or size == 0 or not math.isfinite(size):
         return 1.0, unit
     scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])
     return 1 / scale, prefix + unit

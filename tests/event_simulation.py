@@ -17,7 +17,7 @@ from typing import Any
 
 PREFIXES = {"T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 UNIT = re.compile(r"([TGMkmun]?)(bit|clk|Hz|op|B|s|m)(?:\^(\d))?")
-CHUNKS = 256  # of a message that a switch adds up while it passes
+CHUNKS = 840  # of a message that a switch adds up while it passes
 ROUNDS = 12  # tokens of every micro-batch until the pipeline is taken to be steady; the last half is timed
 
 
@@ -230,10 +230,10 @@ def play_operator(cfg: dict[str, Any], mapping: dict[str, Any], op: Operator, ru
 
 
 class Port:
-    """The way out of one part, shared by the devices inside: messages leave one after the other."""
+    """A way out of one part, shared by the devices inside: messages leave one after the other."""
 
-    def __init__(self, link: dict[str, Any]) -> None:
-        self.rate = amount(link["bandwidth"]) * link["sustained_fraction"] / link["oversubscription"]
+    def __init__(self, link: dict[str, Any], wires: int = 1, fraction: float | None = None) -> None:
+        self.rate = amount(link["bandwidth"]) * (fraction or link["sustained_fraction"]) / wires
         self.latency = amount(link["latency"])
         self.free = 0.0
 
@@ -245,18 +245,25 @@ class Port:
 
 @dataclass(frozen=True)
 class Span:
-    """`parts` parts of a group at one level, each with `inside` devices of the group behind its port."""
+    """`parts` of the `of` parts of a level, each with `inside` devices of the group behind it."""
 
     link: dict[str, Any]
     parts: int
+    of: int
     inside: int
+
+    def ports(self) -> list[Port]:
+        """One part's way to each of the others: a wire to each part of the level, or one port to a switch."""
+        if self.link["_target_"] == "hw.topology.AllToAll":
+            return [Port(self.link, wires=self.of - 1) for _ in range(self.parts - 1)]
+        return [Port(self.link)] * (self.parts - 1)
 
     def burst(self, size: float) -> float:
         """Every device sends a message of this size to every other part, all at once."""
         arrivals = [0.0]
         for _ in range(self.parts):
-            port = Port(self.link)
-            arrivals += [port.send(size) for _ in range(self.inside) for _ in range(self.parts - 1)]
+            ports = self.ports()
+            arrivals += [port.send(size) for _ in range(self.inside) for port in ports]
         return max(arrivals)
 
     def scatter(self, total: float) -> float:
@@ -268,16 +275,26 @@ class Span:
         return self.burst(total / self.inside)
 
     def in_switch(self, partial: float, total: float) -> float:
-        """The switch adds every chunk of partial sums that has come up and sends the totals down."""
-        up, down, end = [Port(self.link) for _ in range(self.parts)], Port(self.link), 0.0
-        for _ in range(CHUNKS):
-            end = down.send(total / CHUNKS, ready=max(port.send(partial / CHUNKS) for port in up))
-        return end
+        """Chunk by chunk, the switch adds up what every part gives, hands the sum to the part whose chunk it is, and
+        copies the totals that come back to all; a part's way up carries both its partial sums and its totals."""
+        rate = self.link["reduction_fraction"]
+        up, down = ([Port(self.link, fraction=rate) for _ in range(self.parts)] for _ in range(2))
+        wait = amount(self.link["reduction_latency"])
+        for port in (*up, *down):
+            port.latency = 0.0
+        for chunk in range(CHUNKS):
+            added = max(port.send(partial / CHUNKS) for port in up)
+            owner = chunk % self.parts
+            sums = down[owner].send(partial / CHUNKS, ready=added)
+            totals = up[owner].send(total / CHUNKS, ready=0.0 if chunk < CHUNKS - 1 else sums)
+            for port in down:
+                port.send(total / CHUNKS, ready=0.0 if chunk < CHUNKS - 1 else totals)
+        return max(port.free for port in (*up, *down)) + 2 * amount(self.link["latency"]) + wait
 
     def all_reduce(self, partial: float, total: float) -> float:
         """The fastest way at one level."""
         ways = [self.scatter(partial) + self.scatter(total), self.one_shot(partial)]
-        if self.link["switch_reduces"] > 0:
+        if self.link.get("reduction_fraction", 0) > 0:
             ways.append(self.in_switch(partial, total))
         return min(ways)
 
@@ -288,7 +305,7 @@ def spans_of(levels: dict[str, Any], devices: int) -> list[Span]:
     for level in levels.values():
         parts = min(level["fanout"], math.ceil(devices / inside))
         if parts > 1:
-            spans.append(Span(level["link"], parts, inside))
+            spans.append(Span(level["link"], parts, level["fanout"], inside))
         inside *= parts
     return spans
 
@@ -323,14 +340,14 @@ def layer_exchanges(cfg: dict[str, Any], shards: Shards, tokens: int) -> float:
 # ---- pipeline ---------------------------------------------------------------------------------------------------
 
 
-def crossing(levels: dict[str, Any], one: int, other: int) -> dict[str, Any]:
-    """The link of the outermost level between two devices, given their places in the system."""
-    size, link = 1, {}
+def crossing(levels: dict[str, Any], one: int, other: int) -> Port:
+    """The way over the outermost level between two devices, given their places in the system."""
+    size, found = 1, Span({}, 1, 1, 1)
     for level in levels.values():
         if one // size != other // size:
-            link = level["link"]
+            found = Span(level["link"], 2, level["fanout"], 1)
         size *= level["fanout"]
-    return link
+    return found.ports()[0]
 
 
 def hops_of(cfg: dict[str, Any], tensor: int, stages: int, tokens: int) -> list[float]:
@@ -339,7 +356,7 @@ def hops_of(cfg: dict[str, Any], tensor: int, stages: int, tokens: int) -> list[
         return [0.0]
     size = tokens * cfg["model"]["hidden"] * element_bytes(cfg["format"]["gathered"])
     places = [(stage * tensor, (stage + 1) % stages * tensor) for stage in range(stages)]
-    return [Port(crossing(cfg["hw"]["levels"], *pair)).send(size) for pair in places]
+    return [crossing(cfg["hw"]["levels"], *pair).send(size) for pair in places]
 
 
 def deal_layers(layers: int, layer: float, head: float, stages: int) -> list[int]:

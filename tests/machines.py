@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import yaml
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 import dse.precision  # noqa: F401
@@ -43,6 +44,13 @@ def candidate(*overrides: str) -> Candidate:
     """The candidate of these overrides, its leaves floats."""
     config = composed(*overrides)
     return Candidate(*(build(config[section], section) for section in SECTIONS))
+
+
+@functools.cache
+def links() -> dict[str, Any]:
+    """Every shipped link and fabric, whether a shipped machine has it or not; its leaves floats."""
+    paths = sorted(path for group in ("link", "fabric") for path in (CONF / "hw" / group).glob("*.yaml"))
+    return {path.stem: build(yaml.safe_load(path.read_text()), path.stem) for path in paths}
 
 
 def arrays(tree: Any) -> Any:

@@ -165,8 +165,9 @@ def shake_levels(levels: dict[str, Any], rng: random.Random) -> None:
         link = level["link"]
         scale(link, rng, 0.05, 5, "bandwidth", "latency")
         scale(link, rng, 0.8, 1.1, "sustained_fraction")
-        link["oversubscription"] = rng.choice((1, 1, 1, 1.5, 4))
-        link["switch_reduces"] = rng.choice((0, 0, 1))
+        link.pop("protocols", None)  # how a library times its messages has its own measurements
+        if link["_target_"] == "hw.topology.Switch":
+            link["reduction_fraction"], link["reduction_latency"] = rng.choice((0, 0, 0.5, 0.9)), "1 us"
 
 
 def shake(cfg: dict[str, Any], rng: random.Random) -> None:

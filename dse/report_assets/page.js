@@ -187,7 +187,12 @@ function metricsTable(point) {
 
 function drawCauses(point) {
   const shown = [point, ...study.baselines.filter((base) => base !== point)];
-  for (const [key, section, metric] of [["time", "shares", "time_per_output_token"], ["energy", "energy_shares", "energy_per_token"]]) {
+  const drawn = [["time", "shares", "time_per_output_token"], ["energy", "energy_shares", "energy_per_token"],
+                 ["cost", "cost_shares", "cost_per_million_tokens"], ["carbon", "carbon_shares", "carbon_per_million_tokens"]];
+  for (const [key, section, metric] of drawn) {
+    const empty = !Object.keys(study.causes[section]).length;
+    if ($(`${key}-part`)) $(`${key}-part`).hidden = empty;
+    if (empty) continue;
     draw(`${key}-plot`, causeFigure(shown, section, metric, $(`${key}-plot`).clientWidth));
     $(`${key}-line`).textContent = causeLine(shown, section, metric);
   }

@@ -10,7 +10,7 @@ from dse.report_assets.markup import words
 
 SHOWN = 60
 """Bars that stay legible in one chart; above, evenly spaced points are drawn."""
-SHARES = ("shares", "energy_shares")
+SHARES = ("shares", "energy_shares", "cost_shares", "carbon_shares")
 
 
 def view_of(study: Mapping[str, Any]) -> dict[str, Any]:

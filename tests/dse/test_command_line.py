@@ -17,12 +17,11 @@ from running import Done, run_here, run_process
 from small import DIFFERENT, SMALL, component_units
 
 from dse.__main__ import main
-from dse.metrics import EnergyShares, Headroom, Metrics, Shares, units
+from dse.metrics import SECTIONS, Metrics, units
 from hw.units import readable, registry
 
 FIXED = ("mapping.tensor=64", "mapping.pipeline=1", "mapping.batch=60")
 CORSAIR = ("task=evaluate", "hw=corsair_server", "serving=interactive", "hydra.run.dir=run")
-SIZES = {"metrics": Metrics, "headroom": Headroom, "shares": Shares, "energy_shares": EnergyShares}
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -98,12 +97,12 @@ def test_it_works_beside_foreign_packages_of_the_same_names(fixed: tuple[Done, d
 
 def test_metrics_json_has_every_answer_and_the_mapping(fixed: tuple[Done, dict[str, Any]]) -> None:
     _, found = fixed
-    for section, kind in SIZES.items():
+    for section, kind in SECTIONS.items():
         assert set(found[section]) == set(units(kind))
     degrees = {"tensor": 64, "pipeline": 1, "expert": 1, "data": 1, "batch": 60, "users": 60}
     assert {name: found["mapping"][name] for name in degrees} == degrees
     assert {found["mapping"]["weights"], found["mapping"]["cache"]} <= {"sram", "lpddr"}
-    for section in ("shares", "energy_shares"):
+    for section in ("shares", "energy_shares", "cost_shares", "carbon_shares"):
         assert sum(found[section].values()) == pytest.approx(1, abs=1e-9)
         assert all(0 <= share <= 1 for share in found[section].values())
 
@@ -192,7 +191,7 @@ def test_heads_of_the_front_have_names_and_units(front: pd.DataFrame) -> None:
     heads = dict(map(split_head, front.columns))
     assert {"hw/chip/memory", "hw/fabric", "format", "hw.chip.engine.cores", "mapping.tensor", "command"} <= set(heads)
     assert heads["hw.chip.engine.frequency"] == "GHz"
-    for section, kind in SIZES.items():
+    for section, kind in SECTIONS.items():
         for name, unit in units(kind).items():
             shown = heads[name if section == "metrics" else f"{section}.{name}"]
             assert si(1.0, shown, unit) > 0
@@ -216,10 +215,10 @@ def check_rebuilt(point: pd.Series, found: dict[str, Any]) -> None:
         section, _, inner = name.rpartition(".")
         if section == "mapping":
             assert found["mapping"][inner] == value, head
-        elif (section or "metrics") in SIZES and name != "name":
+        elif (section or "metrics") in SECTIONS and name != "name":
             kind = section or "metrics"
-            if inner in units(SIZES[kind]):
-                expected = si(value, unit, units(SIZES[kind])[inner])
+            if inner in units(SECTIONS[kind]):
+                expected = si(value, unit, units(SECTIONS[kind])[inner])
                 assert found[kind][inner] == pytest.approx(expected, rel=1e-5, abs=1e-12), head
 
 

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-from machines import SYSTEMS, candidate, modules
+from machines import SYSTEMS, candidate, links, modules
 
 from dse.evaluate import Candidate
+from hw.carbon import CarbonGroups
 from hw.chip import Placement
 from hw.conditions import Conditions, Heat
+from hw.cost import CostGroups
 from hw.heat import State
+from hw.package import Load
 from hw.process import Process
 from models.numerics import Formats
 from models.operators import CacheProduct, WeightProduct
@@ -61,7 +64,9 @@ PLACE = Placement(0.0, 0.0)
 PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
+MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
 TIMES = ("s", "s")
+EXCHANGE = ("s", "J")
 WORK = ("s", "s", "J", "J")
 BOUNDS = ("s", "s", "s", "s", "J", "J", "J", "J")
 CONDITIONS = ("", "m^2", "Hz", "", "V", "", "K", "")
@@ -78,12 +83,28 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("noise", "", lambda it, a, q: it.noise()),
     ),
     "Formats": (Question("noise", "", lambda it, a, q: it.noise()),),
-    "Process": (
+    "Wafers": (
         Question("die_yield", "", lambda it, a, q: it.die_yield(q(4e-4, "m^2"))),
         Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
+        Question("raw_cost", "USD", lambda it, a, q: it.raw_cost(q(4e-4, "m^2"))),
         Question("die_cost", "USD", lambda it, a, q: it.die_cost(q(4e-4, "m^2"))),
+        Question("carbon_density", "kg/m^2", lambda it, a, q: it.carbon_density()),
+        Question("raw_carbon", "kg", lambda it, a, q: it.raw_carbon(q(4e-4, "m^2"))),
+        Question("engineering_cost", "USD", lambda it, a, q: it.engineering_cost(q(4e-4, "m^2"))),
     ),
-    "Package": (Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), q(100.0, "USD"))),),
+    "Substrate": (
+        Question("layers", "", lambda it, a, q: it.layers(q(4e-4, "m^2"), FOUR)),
+        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), FOUR)),
+    ),
+    "Package": (
+        Question("carrier", ("m^2", "USD", "kg", ""), lambda it, a, q: it.carrier(load(q))),
+        Question("survival", "", lambda it, a, q: it.survival(load(q))),
+        Question("bonds", "", lambda it, a, q: it.bonds(load(q))),
+        Question("laminate", "USD", lambda it, a, q: it.laminate(load(q))),
+        Question("bumps", "USD", lambda it, a, q: it.bumps(load(q))),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(load(q))),
+        Question("carbon", "kg", lambda it, a, q: it.carbon(load(q)._replace(value=q(9.0, "kg")))),
+    ),
     "Cooling": (Question("surface_temperature", "K", lambda it, a, q: it.surface_temperature(q(2e5, "W/m^2"))),),
     "Leakage": (Question("scale", "", lambda it, a, q: it.scale(q(380.0, "K"))),),
     "Supply": (
@@ -188,7 +209,11 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("temperature", "K", lambda it, a, q: it.temperature(a.heat)),
         Question("cost", "USD", lambda it, a, q: it.cost(a.die)),
         Question("standby_power", "W", lambda it, a, q: it.standby_power(a.die)),
-        Question("bonded_cost", "USD", lambda it, a, q: it.bonded_cost(a.die)),
+        Question("embodied", "kg", lambda it, a, q: it.embodied(a.die)),
+        Question("beside", ("", "m^2"), lambda it, a, q: it.beside()),
+        Question("stacked", "", lambda it, a, q: it.stacked()),
+        Question("stacking_cost", "USD", lambda it, a, q: it.stacking_cost()),
+        Question("blind_yield", "", lambda it, a, q: it.blind_yield(0.7)),
         Question("stacking_yield", "", lambda it, a, q: it.stacking_yield()),
     ),
     "BankedSram": (Question("rows", "", lambda it, a, q: it.rows()),),
@@ -204,17 +229,41 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Link": (
         Question("rate", "B/s", lambda it, a, q: it.rate()),
-        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"))),
-        Question("scatter", "s", lambda it, a, q: it.scatter(q(1e6, "B"), FOUR)),
-        Question("one_shot", "s", lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR)),
-        Question("all_reduce", "s", lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR)),
+        Question("send", "s", lambda it, a, q: it.send(q(1e6, "B"), FOUR)),
+        Question("gathering", "", lambda it, a, q: it.gathering(FOUR, EIGHT)),
+        Question("exchanging", "", lambda it, a, q: it.exchanging(FOUR, EIGHT)),
+        Question("neighbour_share", "", lambda it, a, q: it.neighbour_share(EIGHT)),
+        Question("bisection", "B/s", lambda it, a, q: it.bisection(EIGHT)),
+        Question("all_gather", EXCHANGE, lambda it, a, q: it.all_gather(q(1e6, "B"), FOUR, EIGHT)),
+        Question("reduce_scatter", EXCHANGE, lambda it, a, q: it.reduce_scatter(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), FOUR, EIGHT)),
+        Question("all_to_all.many", EXCHANGE, lambda it, a, q: it.all_to_all(q(1e6, "B"), *MANY)),
+        Question("one_shot", EXCHANGE, lambda it, a, q: it.one_shot(q(1e3, "B"), FOUR, EIGHT)),
+        Question("two_phase", EXCHANGE, lambda it, a, q: it.two_phase(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("exchanged", EXCHANGE, lambda it, a, q: it.exchanged(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+        Question("all_reduce", EXCHANGE, lambda it, a, q: it.all_reduce(q(1e6, "B"), q(5e5, "B"), FOUR, EIGHT)),
+    ),
+    "Switch": (
+        Question("in_switch", EXCHANGE, lambda it, a, q: reducing(it).in_switch(q(1e6, "B"), q(5e5, "B"), FOUR)),
+    ),
+    "Protocol": (
+        Question("rounds", "", lambda it, a, q: it.rounds(FOUR)),
+        Question("time", "s", lambda it, a, q: it.time(0.75, q(1e-5, "s"), FOUR, 2)),
     ),
     "Level": (Question("joined", "", lambda it, a, q: it.joined()),),
-    "Ownership": (Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(q(1e5, "USD"), q(5e3, "W"))),),
+    "Ownership": (
+        Question("price", "USD", lambda it, a, q: it.price(built(q))),
+        Question("cost_terms", "USD/s", lambda it, a, q: it.cost_terms(built(q), q(5e3, "W"))),
+        Question("cost_rate", "USD/s", lambda it, a, q: it.cost_rate(built(q), q(5e3, "W"))),
+        Question("carbon_terms", "kg/s", lambda it, a, q: it.carbon_terms(made(q), q(5e3, "W"))),
+        Question("carbon_rate", "kg/s", lambda it, a, q: it.carbon_rate(made(q), q(5e3, "W"))),
+    ),
     "Chip": (
         Question("area", "m^2", lambda it, a, q: it.area()),
         Question("cold", CONDITIONS, lambda it, a, q: it.cold()),
-        Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("cost", "USD", lambda it, a, q: it.cost(FOUR)),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(FOUR)),
+        Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms(FOUR)),
         Question("bounds", BOUNDS, lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.state)),
         Question("bounds.cache", BOUNDS, lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.state)),
         Question("moving_time", "s", lambda it, a, q: it.moving_time(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
@@ -231,7 +280,11 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "System": (
         Question("fanouts", "", lambda it, a, q: it.fanouts),
         Question("chips", "", lambda it, a, q: it.chips()),
+        Question("dies_per_package", "", lambda it, a, q: it.dies_per_package()),
         Question("cost", "USD", lambda it, a, q: it.cost()),
+        Question("cost_terms", "USD", lambda it, a, q: it.cost_terms()),
+        Question("carbon", "kg", lambda it, a, q: it.carbon()),
+        Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
@@ -242,6 +295,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         ),
         Question("network.group.all_gather", ("s", "J"), lambda it, a, q: group(it).all_gather(q(1e6, "B"))),
         Question("network.group.reduce_scatter", ("s", "J"), lambda it, a, q: group(it).reduce_scatter(q(1e6, "B"))),
+        Question("network.group.all_to_all", EXCHANGE, lambda it, a, q: group(it).all_to_all(q(1e6, "B"))),
         Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),
     ),
     "GroupedQueryAttention": (
@@ -274,7 +328,26 @@ TOLD_APART = {  # public names that answer nothing in numbers
     "caution": "words, before anything is traced",
     "remainder": "words, before anything is traced",
     "tiers": "components, asked by themselves",
+    "lines": "the dimensions of a grid, which its collectives are made of",
 }
+
+
+def load(given: Given) -> Load:
+    """Four dies of 400 mm2, each with two stacks of memory beside it, 100 USD by then."""
+    return Load(FOUR, given(4e-4, "m^2"), TWO, given(1e-4, "m^2"), given(100.0, "USD"))
+
+
+def built(given: Given) -> CostGroups:
+    return CostGroups(*(given(usd, "USD") for usd in (2e4, 3e4, 1e4, 2e4, 5e3)))
+
+
+def made(given: Given) -> CarbonGroups:
+    return CarbonGroups(*(given(kg, "kg") for kg in (900.0, 200.0, 50.0, 700.0)))
+
+
+def reducing(switch: Any) -> Any:
+    """The switch, made able to add up: one that is not answers endless seconds."""
+    return eqx.tree_at(lambda it: it.reduction_fraction, switch, switch.reduction_fraction * 0.5 + 0.25)
 
 
 def group(system: Any) -> Any:
@@ -314,22 +387,22 @@ ENGINES = (
 )
 
 
-def everything() -> Iterator[tuple[str, Candidate, Any]]:
-    """Every shipped machine as a whole, and every other engine in a machine."""
-    for system in SYSTEMS:
-        found = candidate(f"hw={system}")
-        yield system, found, found
-    for overrides in ENGINES:
-        found = candidate(*overrides)
-        yield overrides[1], found, found.hw.chip.engine
-
-
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
-    """Every component of every shipped machine with where it is; equal ones once."""
+    """Every component of every shipped machine with where it is, and every shipped link and engine; equal ones once."""
     seen = set()
-    for name, found, whole in everything():
-        for path, component in modules(whole):
+    for where, found, root in whole():
+        for path, component in modules(root):
             leaves, shape = jax.tree.flatten(component)
-            if (shape, tuple(leaves)) not in seen:
+            if leaves and (shape, tuple(leaves)) not in seen:
                 seen.add((shape, tuple(leaves)))
-                yield f"{name}:{path or 'all'}", component, found
+                yield f"{where}:{path or 'all'}", component, found
+
+
+def whole() -> Iterator[tuple[str, Candidate, eqx.Module]]:
+    """What is shipped: machines, links with some machine around them, and other engines."""
+    for system in SYSTEMS:
+        yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
+    for name, link in links().items():
+        yield name, candidate(f"hw={SYSTEMS[0]}"), link
+    for overrides in ENGINES:
+        yield overrides[1], candidate(*overrides), candidate(*overrides).hw.chip.engine

@@ -25,10 +25,10 @@ QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, ru
 # Fields that help when they grow, and fields that help when they shrink; where they stand is looked up.
 FASTER = (
     "engine.cores", "engine.frequency", "engine.fill_width", "vector.rate", "bandwidth", "memory.sram.width",
-    "memory.stack.pad_rate", "memory.stack.bank_width", "sustained_fraction",
+    "memory.stack.pad_rate", "memory.stack.bank_width", "sustained_fraction", "reduction_fraction",
 )  # fmt: skip
-SLOWER = ("latency", "engine.overhead", "runtime.step_time", "runtime.layer_time", "oversubscription")
-FRACTIONS = ("sustained_fraction",)
+SLOWER = ("latency", "engine.overhead", "runtime.step_time", "runtime.layer_time", "launch", "protocols.kernel.step")
+FRACTIONS = ("sustained_fraction", "reduction_fraction")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,6 @@ class Knob:
         """The value improved by a factor above 1; cores stay whole, shares stay shares, overheads may start at 0."""
         if self.key.endswith("cores"):
             return float(np.ceil(value * factor))
-        if self.key.endswith("oversubscription"):
-            return max(1.0, value / factor)
         better = value * factor if self.helps else value / factor
         return min(1.0, better) if self.key.endswith(FRACTIONS) else better
 
