@@ -9,7 +9,8 @@ from dse.problem import Problem
 from dse.session import command_line
 from dse.space import Files
 
-LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed")
+LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
+            "suite", "data")  # fmt: skip
 
 
 def kept(overrides: Sequence[str]) -> list[str]:

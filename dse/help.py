@@ -18,6 +18,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each
   dse search=optuna search.trials=500   sample the space instead of enumerating it
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
+  dse task=validate suite=silicon data=FILE
+                                        hold the model against what others measured
   dse task=log run=FOLDER               log a finished run again
   dse --cfg job                         show the composed configuration
   dse --config-dir FOLDER ...           YAMLs of your own, beside the shipped ones

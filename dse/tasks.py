@@ -19,6 +19,13 @@ def evaluate(config: Any) -> None:
     record(session.folder, session.config["tracking"])
 
 
+def validate(config: Any) -> None:
+    """The model against what others measured: validation.json and a table."""
+    from dse import validate as validation
+
+    validation.run(Session.of(config))
+
+
 def describe(config: Any) -> None:
     """The composed machine, shown: describe.json, machine.svg and tables."""
     from dse import describe as describing

@@ -1,7 +1,7 @@
 """Engines do the products of an operator. This file is the contract; the weight-stationary array is here too."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: equinox reads abstract fields from annotations, not from their text, and
+# only then may a subclass answer one of them by a property.
 from abc import abstractmethod
 from typing import Any, NamedTuple
 

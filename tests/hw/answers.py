@@ -129,6 +129,66 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("serial_clocks", "clk", lambda it, a, q: it.serial_clocks(a.formats.activations)),
         Question("fill_clocks", "clk", lambda it, a, q: it.fill_clocks(a.formats.weights)),
     ),
+    "MacroArray": tuple(
+        Question(name, unit, lambda it, a, q, name=name: getattr(it, name))
+        for name, unit in (("rows", ""), ("columns", ""), ("word_bits", ""), ("input_bits_per_clock", ""))
+    ),
+    "Macro": (
+        Question("clocks_per_step", "clk", lambda it, a, q: it.clocks_per_step()),
+        Question("cycle_energy", "J", lambda it, a, q: it.cycle_energy(q(0.7, "V"), *formats_of(a))),
+        Question("area_terms", "m^2", lambda it, a, q: it.area_terms()),
+        Question("clock_limit", "Hz", lambda it, a, q: it.clock_limit(q(0.7, "V"))),
+        Question("leakage", "W", lambda it, a, q: it.leakage(q(0.7, "V"))),
+        Question("noise", "", lambda it, a, q: it.noise(*formats_of(a), 4096.0)),
+        Question("outputs", "", lambda it, a, q: it.outputs(a.formats.weights)),
+        Question("clocks", "clk", lambda it, a, q: it.clocks(a.formats.activations)),
+        Question("operations", "op/clk", lambda it, a, q: it.operations(*formats_of(a))),
+        Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(q(0.7, "V"), *formats_of(a))),
+        Question("area", "m^2", lambda it, a, q: it.area()),
+    ),
+    "DigitalMacro": (
+        Question("sizes", "", lambda it, a, q: it.sizes(EIGHT, EIGHT)),
+        Question("path", "", lambda it, a, q: it.path()),
+    ),
+    "AnalogMacro": (
+        Question("lines", "", lambda it, a, q: it.lines()),
+        Question("cells", "", lambda it, a, q: it.cells()),
+        Question("place_value_bits", "", lambda it, a, q: it.place_value_bits()),
+        Question("accumulator_bits", "", lambda it, a, q: it.accumulator_bits(a.formats.activations)),
+        Question("converter_over_cells", "", lambda it, a, q: it.converter_over_cells()),
+        Question("converter_over_pitch", "", lambda it, a, q: it.converter_over_pitch()),
+        Question("wanted_bits", "", lambda it, a, q: it.wanted_bits()),
+        Question("noise_terms", "", lambda it, a, q: it.noise_terms(4096.0)),
+    ),
+    "AnalogCell": (
+        Question("energy", "J", lambda it, a, q: it.energy(q(0.8, "V"))),
+        # What the macro reads of its cells.
+        Question("bits", "", lambda it, a, q: it.bits),
+        Question("area", "m^2", lambda it, a, q: it.area),
+        Question("mismatch", "", lambda it, a, q: it.mismatch),
+        Question("off_share", "", lambda it, a, q: it.off_share),
+        Question("read_time", "s", lambda it, a, q: it.read_time),
+    ),
+    "Converter": (
+        Question("area", "m^2", lambda it, a, q: it.area(q(6e-9, "m"))),
+        Question("time", "s", lambda it, a, q: it.time(256.0)),
+        Question("energy", "J", lambda it, a, q: it.energy(q(0.8, "V"))),
+    ),
+    "Gates": (
+        Question("capacitance", "F", lambda it, a, q: it.capacitance()),
+        Question("gate_area", "m^2", lambda it, a, q: it.gate_area()),
+        Question("delay", "s", lambda it, a, q: it.delay(q(0.7, "V"))),
+        Question("leakage_power", "W", lambda it, a, q: it.leakage_power(1e6, q(0.7, "V"))),
+        Question("cell_area", "m^2", lambda it, a, q: it.cell_area()),
+        Question("spread", "", lambda it, a, q: it.spread()),
+        Question("how_far", "", lambda it, a, q: it.how_far()),
+    ),
+    "NodeLaw": (
+        Question("factor", "", lambda it, a, q: it.factor(q(6e-9, "m"))),
+        Question("deviation", "", lambda it, a, q: it.deviation(q(6e-9, "m"))),
+        Question("octaves_outside", "", lambda it, a, q: it.octaves_outside(q(6e-9, "m"))),
+        Question("octaves_outside.above", "", lambda it, a, q: it.octaves_outside(q(90e-9, "m"))),
+    ),
     "OutputTiles": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
     ),
@@ -266,6 +326,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
 TOLD_APART = {  # public names that answer nothing in numbers
     "refusal": "words, before anything is traced",
     "caution": "words, before anything is traced",
+    "remainder": "words, before anything is traced",
     "tiers": "components, asked by themselves",
     "lines": "the dimensions of a grid, which its collectives are made of",
 }
@@ -318,8 +379,16 @@ def answers(component: eqx.Module, around: Around, given: Given) -> dict[str, li
     return {name: jax.tree.leaves(answer) for name, answer in found.items()}
 
 
+# Engines that no shipped machine has by itself, each in one that it may be chosen for.
+ENGINES = (
+    ("hw=corsair_server", "hw/chip/engine=corsair_gates"),
+    ("hw=corsair_server", "hw/chip/engine=charge", "format=int8"),
+    ("hw=corsair_server", "hw/chip/engine=resistive", "format=int8"),
+)
+
+
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
-    """Every component of every shipped machine with where it is, and every shipped link; equal ones once."""
+    """Every component of every shipped machine with where it is, and every shipped link and engine; equal ones once."""
     seen = set()
     for where, found, root in whole():
         for path, component in modules(root):
@@ -330,8 +399,10 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
 
 
 def whole() -> Iterator[tuple[str, Candidate, eqx.Module]]:
-    """What is shipped: machines, and links with some machine around them."""
+    """What is shipped: machines, links with some machine around them, and other engines."""
     for system in SYSTEMS:
         yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
     for name, link in links().items():
         yield name, candidate(f"hw={SYSTEMS[0]}"), link
+    for overrides in ENGINES:
+        yield overrides[1], candidate(*overrides), candidate(*overrides).hw.chip.engine

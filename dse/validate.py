@@ -1,0 +1,182 @@
+"""task=validate: the model held against what others measured, row by row, into validation.json."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dse.console import console, digits, table
+from dse.schema import nearest
+from dse.session import Session, about
+from dse.store import write_json
+
+EXCLUDED, PREDICTED, LEFT_OUT = "excluded", "predicted", "leave_one_chip_out"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One published answer and the model's; `lower` to `upper` should hold the measured one nine times in ten.
+
+    in_sample : the modelled value with the constants that were fitted on this row as well.
+    """
+
+    name: str
+    kind: str
+    quantity: str
+    node_nm: float | None
+    measured: float | None
+    modelled: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    role: str = EXCLUDED
+    in_sample: float | None = None
+    note: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """(modelled - measured) / measured."""
+        return None if self.modelled is None or not self.measured else self.modelled / self.measured - 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured value lies between lower and upper."""
+        if self.lower is None or self.upper is None or self.measured is None:
+            return False
+        return self.lower <= self.measured <= self.upper
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self) | {"error": self.error, "inside": self.inside}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a suite found: its rows, words that warn, and what else belongs into validation.json."""
+
+    rows: list[Row]
+    warnings: list[str] = field(default_factory=list)
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+Suite = Callable[[Path], Validation]
+
+
+def silicon(path: Path) -> Validation:
+    """Published in-memory-compute macros."""
+    from dse.silicon import validation
+
+    return validation(path)
+
+
+# A suite: its function, and the file it reads unless `data` names one, beside the folder of measurements.
+SUITES: dict[str, tuple[Suite, str]] = {"silicon": (silicon, "facts/imc_silicon.csv")}
+
+
+def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
+    """The suite that a configuration names, and its data."""
+    name = config["suite"]
+    if name not in SUITES:
+        raise ValueError(
+            f"suite: there is no {name!r}; {nearest(str(name), SUITES)}; write dse task=validate suite=NAME"
+        )
+    suite, file = SUITES[name]
+    if config["data"]:
+        return suite, Path(str(config["data"]))
+    measured = Path(os.environ.get("INFERSCAPE_DATA", "../shared/measured"))
+    if not (path := measured.parent / file).is_file():
+        raise FileNotFoundError(f"data: there is no {path}; name a file, such as data=my_{Path(file).name}")
+    return suite, path
+
+
+def run(session: Session) -> None:
+    """Compare, write validation.json, print."""
+    suite, path = chosen(session.config)
+    found = suite(path)
+    session.folder.mkdir(parents=True, exist_ok=True)
+    content = {"suite": session.config["suite"], "data": str(path)} | report(found)
+    write_json(session.folder / "validation.json", content | about(session))
+    show(found, content)
+    console.print(f"written to {session.folder / 'validation.json'}")
+
+
+def report(found: Validation) -> dict[str, Any]:
+    """The rows and their errors summed up: overall (never on a row's own fit), in sample, left out, by kind."""
+    judged = [row for row in found.rows if row.role != EXCLUDED]
+    fitted = [row for row in judged if row.in_sample is not None]
+    left = [row for row in judged if row.role == LEFT_OUT]
+    by = {
+        f"by_{name}": {
+            key: summary([row for row in judged if getattr(row, name) == key])
+            for key in dict.fromkeys(getattr(row, name) for row in judged)
+        }
+        for name in ("quantity", "kind")
+    }
+    return {
+        "rows": [row.plain() for row in found.rows],
+        "overall": summary(judged),
+        "in_sample": summary([in_sample(row) for row in fitted]),
+        LEFT_OUT: summary(left),
+        **by,
+        "warnings": found.warnings,
+        **found.more,
+    }
+
+
+def in_sample(row: Row) -> Row:
+    """The row judged by the constants that were fitted on it as well; its interval keeps its width."""
+    assert row.in_sample is not None
+    moved = row.in_sample / row.modelled if row.modelled else 1.0
+    widths = [None if value is None else value * moved for value in (row.lower, row.upper)]
+    return Row(row.name, row.kind, row.quantity, row.node_nm, row.measured, row.in_sample, *widths, role=row.role)
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """Errors of some rows as fractions; none of them where there are no rows.
+
+    bias is the median of the signed errors; inside_spread the share of rows within their 90 % interval.
+    """
+    errors = np.array([row.error for row in rows if row.error is not None])
+    if not len(errors):
+        return dict.fromkeys(("median_absolute_error", "p90_absolute_error", "bias", "inside_spread")) | {"count": 0}
+    return {
+        "count": len(errors),
+        "median_absolute_error": float(np.median(np.abs(errors))),
+        "p90_absolute_error": float(np.quantile(np.abs(errors), 0.9)),
+        "bias": float(np.median(errors)),
+        "inside_spread": float(np.mean([row.inside for row in rows if row.error is not None])),
+    }
+
+
+def show(found: Validation, content: Mapping[str, Any]) -> None:
+    """The table of rows, what was left out, and the errors in words."""
+    judged = [row for row in found.rows if row.role != EXCLUDED]
+    heads = ["name", "kind", "quantity", "nm", "measured", "modelled", "lower", "upper", "error", "inside", "role"]
+    cells = [[r.name, r.kind, r.quantity, digits(r.node_nm), digits(r.measured), digits(r.modelled), digits(r.lower),
+              digits(r.upper), f"{r.error or 0:+.0%}", "yes" if r.inside else "no", r.role.replace("_", " ")]
+             for r in judged]  # fmt: skip
+    if cells:
+        table("measured by others against modelled; lower to upper holds nine of ten", heads, cells)
+    for row in found.rows:
+        if row.role == EXCLUDED:
+            console.print(f"left out: {row.name} {row.quantity}: {row.note}")
+    for words in found.warnings:
+        console.print(words, style="bold red")
+    for name in ("overall", "in_sample", LEFT_OUT):
+        console.print(in_words(name.replace("_", " "), content[name]))
+    for name in ("by_quantity", "by_kind"):
+        for key, found_errors in content[name].items():
+            console.print(in_words(key, found_errors))
+
+
+def in_words(name: str, errors: Mapping[str, Any]) -> str:
+    """A summary as a line."""
+    if not errors["count"]:
+        return f"{name}: no rows"
+    return (
+        f"{name}: {errors['count']} rows, median error {errors['median_absolute_error']:.0%}, 90 % within "
+        f"{errors['p90_absolute_error']:.0%}, bias {errors['bias']:+.0%}, {errors['inside_spread']:.0%} inside"
+    )
