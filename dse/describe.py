@@ -47,6 +47,7 @@ def machine_section(found: Template, choices: Mapping[str, str]) -> dict[str, An
     return {
         "name": choices.get("hw", "machine"),
         "format": chosen,
+        "cautions": found.cautions,
         "figures": plain(figures(system, formats, accepted(system, pairs))),
         "numbers": rows,
         "sources": {"total": len(rows), "counts": dict(Counter(row["confidence"] for row in rows).most_common())},

@@ -19,6 +19,8 @@ SOURCED = "green"
 def show(machine: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """The figures by level, the tree of numbers, the spreads and the assumptions that matter, the sources."""
     console.print(f"{machine['name']}, {machine['format']}", style="bold")
+    for words in machine["cautions"]:
+        console.print(words, style="yellow")
     show_figures(machine["figures"])
     console.print(tree(config, {row["path"]: row for row in machine["numbers"]}), soft_wrap=False)
     show_spreads(machine["spreads"])

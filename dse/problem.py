@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -31,6 +31,12 @@ class Template:
     overrides: tuple[str, ...]
     config: Mapping[str, Any]
     candidate: Candidate
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to know before the numbers are believed, in words."""
+        words = self.candidate.hw.chip.engine.caution()
+        return [f"hw.chip.engine: {words}"] if words else []
 
     @property
     def tiers(self) -> list[str]:
@@ -125,6 +131,7 @@ class Problem:
         self.space = read_parameters(space, start)
         self._templates: dict[tuple[int, ...], Template] = {(0,) * len(self.space.files): start}
         self._kinds: dict[Any, Kind] = {}
+        self.cautions: dict[str, None] = {}  # in the order found
         self._active: dict[tuple[tuple[str, ...], str], bool] = {}
 
     def template(self, structure: Sequence[int]) -> Template:
@@ -221,7 +228,8 @@ class Problem:
             choices = jax.tree.map(jnp.asarray, choices)
             places = self._places(alike[0])
             for found in alike:
-                refuse_ends(found, self.space, places)
+                for end in ends(found, self.space, places):
+                    self.cautions |= dict.fromkeys(end.cautions)
             self._kinds[structure] = Kind(choices, varied_leaves(alike, places), places)
         return self._kinds[structure]
 
@@ -249,17 +257,22 @@ class Problem:
         return list(itertools.product(*options))
 
 
-def refuse_ends(found: Template, space: Space, places: Sequence[tuple[int, int]]) -> None:
-    """Raise ValueError where the least or the most of a parameter breaks a rule between numbers of its component."""
+def ends(found: Template, space: Space, places: Sequence[tuple[int, int]]) -> list[Template]:
+    """The template, and with the least and the most of each parameter; ValueError where one breaks a rule between
+    numbers of its component."""
     leaves, shape = jax.tree.flatten(found.candidate)
+    reached = [found]
     for column, leaf in places:
         parameter = space.parameters[column]
         assert not isinstance(parameter, Files)
         for end in parameter.ends():
+            moved = jax.tree.unflatten(shape, [*leaves[:leaf], end, *leaves[leaf + 1 :]])
             try:
-                recheck(jax.tree.unflatten(shape, [*leaves[:leaf], end, *leaves[leaf + 1 :]]))
+                recheck(moved)
             except ValueError as error:
                 raise ValueError(f"space: {parameter.key}: {error}") from None
+            reached.append(replace(found, candidate=moved))
+    return reached
 
 
 def _whole_numbers(parameter: Values | Interval | None, fixed: float) -> list[int]:

@@ -50,8 +50,11 @@ def run(session: Session) -> None:
     result = answer(found, session.wanted) | built(found.candidate.hw)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
-    write_json(session.folder / "metrics.json", result | {"title": title} | about(session))
+    said = {"title": title, "cautions": found.cautions}
+    write_json(session.folder / "metrics.json", result | said | about(session))
     console.print(title, style="bold")
+    for words in found.cautions:
+        console.print(words, style="yellow")
     console.print(traffic(session.config))
     show(result)
     console.print(f"written to {session.folder / 'metrics.json'}")

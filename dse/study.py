@@ -149,7 +149,7 @@ def describe(
         "baselines": bases,
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": finding(goals, points, len(front), problem.space, config),
+        "finding": [*finding(goals, points, len(front), problem.space, config), *problem.cautions],
     } | about(session)
 
 
