@@ -53,7 +53,7 @@ def data_folder() -> Path:
 
 def suite() -> dict[str, Any]:
     """What was measured, where it is, and what is fitted."""
-    return _yaml(conf_folder() / "suite" / "collectives.yaml")
+    return _yaml(conf_folder() / "validation" / "collectives.yaml")
 
 
 def _yaml(path: Path) -> dict[str, Any]:
