@@ -47,7 +47,7 @@ class Origin:
     def __call__(self, path: str) -> str:
         """The place in words: `conf/hw/chip/engine/NAME.yaml: frequency`, or the override that set it."""
         for override in self.overrides:
-            if override.lstrip("+").split("=")[0] == path:
+            if _sets(override, path):
                 return f"command line, {override}: {path}"
         try:
             return self._in_files(path)
@@ -79,6 +79,18 @@ class Origin:
                 shown = _shown(file.path, default.config_path)
                 found.append((prefix, shown, OmegaConf.to_container(file.config)))
         return found
+
+
+def _sets(override: str, path: str) -> bool:
+    """True where an override sets the value at `path`, by itself or in a map such as `hw.levels.card={fanout: 4}`."""
+    key, _, value = override.lstrip("+").partition("=")
+    if not path.startswith(f"{key}."):
+        return key == path
+    if not value.lstrip().startswith("{"):
+        return False
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return _has(OverridesParser.create().parse_override(override).value(), path.removeprefix(f"{key}."))
 
 
 def _has(node: Any, path: str) -> bool:

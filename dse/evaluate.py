@@ -11,7 +11,8 @@ import dse.precision  # noqa: F401
 from dse.metrics import Answer, CarbonShares, CostShares, EnergyShares, Headroom, Mapping, Metrics, Shares
 from dse.step import Energies, Pass, run, total
 from hw import carbon, cost
-from hw.chip import FullLoad, Placement
+from hw.chip import Placement
+from hw.heat import State
 from hw.system import System
 from models.numerics import Formats
 from models.operators import Groups
@@ -31,8 +32,9 @@ class Candidate(eqx.Module):
 
 def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     """All answers about one candidate under one mapping."""
-    decode, prefill = passes(candidate, mapping)
     serving, system = candidate.serving, candidate.hw
+    state = system.chip.settle(candidate.format)
+    decode, prefill = passes(candidate, mapping, state)
     steps = mapping.batch / micro_batch(mapping)
     fills = serving.prefill_share * mapping.batch / serving.output
     step_times = decode.times._replace(bubble=waiting(mapping, decode))
@@ -40,8 +42,7 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     round_energy = total(total(Energies(), decode.energies, steps), prefill.energies, fills)
     per_token = round_times.total
     rate = mapping.users / per_token
-    load = system.chip.full_load(candidate.format, system.chip.die())
-    idle = system.idle_power(load.idle) / rate
+    idle = system.idle_power(state.idle) / rate
     switched = jnp.asarray(round_energy.total / mapping.batch)
     energy = switched + idle
     power = energy * rate
@@ -60,12 +61,14 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
         cost_per_million_tokens=sum(paid) / rate * 1e6,
         embodied_carbon=cost.total(made),
         carbon_per_million_tokens=sum(emitted) / rate * 1e6,
-        junction_temperature=load.temperature,
-        quantisation_noise=10 * jnp.log10(candidate.format.noise()),
+        clock=state.logic.frequency,
+        junction_temperature=state.logic.temperature,
+        memory_temperature=system.chip.hottest_memory(state),
+        quantisation_noise=10 * jnp.log10(noise(candidate)),
     )
     return Answer(
         metrics=metrics,
-        headroom=headroom(candidate, mapping, metrics, load, decode.layers),
+        headroom=headroom(candidate, mapping, metrics, state, decode.layers),
         shares=Shares(*(part / per_token for part in round_times)),
         energy_shares=EnergyShares(*(part / mapping.batch / energy for part in round_energy), idle=idle / energy),
         cost_shares=CostShares(*shares_of(paid)),
@@ -79,6 +82,13 @@ def shares_of(parts: tuple[Any, ...]) -> list[Any]:
     """Each part over their sum; all 0 of nothing."""
     whole = sum(parts)
     return [part / jnp.where(whole > 0, whole, 1.0) for part in parts]
+
+
+def noise(candidate: Candidate) -> Any:
+    """Noise over signal of a product as long as the model is wide: of its number formats, and of the engine."""
+    formats = candidate.format
+    own = candidate.hw.chip.engine.noise(formats.weights, formats.activations, candidate.model.hidden)
+    return formats.noise() + own
 
 
 def micro_batch(mapping: Mapping) -> Any:
@@ -96,15 +106,15 @@ class Stream(NamedTuple):
     sampled: Any
 
 
-def passes(candidate: Candidate, mapping: Mapping) -> tuple[Pass, Pass]:
+def passes(candidate: Candidate, mapping: Mapping, state: State) -> tuple[Pass, Pass]:
     """A decode step of one micro-batch, and the prefill of one prompt."""
     serving, tokens = candidate.serving, micro_batch(mapping)
     decode = Stream(tokens, tokens, serving.mean_context, tokens)
     prefill = Stream(serving.prompt, 1.0, serving.prefill_context, 1.0)
     groups = exchange_groups(candidate, mapping.tensor)
     return (
-        through_layers(candidate, mapping, decode, groups),
-        through_layers(candidate, mapping, prefill, groups),
+        through_layers(candidate, mapping, decode, groups, state),
+        through_layers(candidate, mapping, prefill, groups, state),
     )
 
 
@@ -114,13 +124,13 @@ def exchange_groups(candidate: Candidate, tensor: Any) -> Groups:
     return Groups(network.group(tensor), network.group(shards.context, shards.heads))
 
 
-def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, groups: Groups) -> Pass:
+def through_layers(candidate: Candidate, mapping: Mapping, stream: Stream, groups: Groups, state: State) -> Pass:
     """Every layer, the head and the hops between stages once; times of the path, energies of all stages."""
     system, model, formats = candidate.hw, candidate.model, candidate.format
     place, tensor = Placement(mapping.weights, mapping.cache), mapping.tensor
-    layer = run(system, model.layer(*stream[:3], tensor), formats, place, groups)
+    layer = run(system, state, model.layer(*stream[:3], tensor), formats, place, groups)
     layer = layer._replace(times=layer.times._replace(overhead=layer.times.overhead + system.runtime.layer_time))
-    head = run(system, model.head(stream.sampled, tensor), formats, place, groups)
+    head = run(system, state, model.head(stream.sampled, tensor), formats, place, groups)
     times, energies = total(head.times, layer.times, model.layers), total(head.energies, layer.energies, model.layers)
     hops = system.network.hops(stream.tokens * model.hidden * formats.gathered.bytes, mapping.pipeline, tensor)
     times = times._replace(exchange=times.exchange + hops.time, overhead=times.overhead + system.runtime.step_time)
@@ -191,25 +201,27 @@ def tier_use(candidate: Candidate, mapping: Mapping, layers: Any) -> list[Any]:
     ]
 
 
-def memory_headroom(candidate: Candidate, mapping: Mapping, layers: Any) -> Any:
+def memory_headroom(candidate: Candidate, mapping: Mapping, state: State, layers: Any) -> Any:
     """Bytes left in the fullest tier of the fullest chip; below zero, the bytes that are missing there."""
     chip = candidate.hw.chip
     use = tier_use(candidate, mapping, layers)
-    left = [tier.bytes_held(chip.die()) - used for tier, used in zip(chip.tiers, use, strict=True)]
+    tiers = zip(chip.tiers, state.tiers, use, strict=True)
+    left = [tier.bytes_held(there) - used for tier, there, used in tiers]
     worst = left[0]
     for other in left[1:]:
         worst = jnp.minimum(worst, other)
     return worst
 
 
-def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, load: FullLoad, layers: Any) -> Headroom:
+def headroom(candidate: Candidate, mapping: Mapping, metrics: Metrics, state: State, layers: Any) -> Headroom:
     """What is left to each limit; `layers` are those on the fullest stage."""
     serving, chip = candidate.serving, candidate.hw.chip
     first = metrics.time_to_first_token / serving.time_to_first_token_target
     later = metrics.time_per_output_token / serving.time_per_output_token_target
     return Headroom(
-        memory=memory_headroom(candidate, mapping, layers),
-        power=chip.cooling.power_limit - load.power,
-        heat=chip.heat_headroom(load.temperature),
+        memory=memory_headroom(candidate, mapping, state, layers),
+        power=chip.power_headroom(state),
+        heat=chip.heat_headroom(state),
+        clock=chip.clock_headroom(state),
         latency=1 - jnp.maximum(first, later),
     )

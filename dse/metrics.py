@@ -31,16 +31,21 @@ class Metrics(eqx.Module):
     cost_per_million_tokens: Array = metric("USD", "capital, upkeep, energy and floor for a million output tokens")
     embodied_carbon: Array = metric("kg", "emitted to make the system")
     carbon_per_million_tokens: Array = metric("kg", "of making and of energy for a million output tokens")
+    clock: Array = metric("Hz", "of the engine at full load, within the power limit", more_is_better=True)
     junction_temperature: Array = metric("K", "of the compute die at full load")
-    quantisation_noise: Array = metric("dB", "noise over signal of a product in these formats, Gaussian values")
+    memory_temperature: Array = metric("K", "of the hottest memory at full load")
+    quantisation_noise: Array = metric(
+        "dB", "noise over signal of a product in these formats and this engine, Gaussian values"
+    )
 
 
 class Headroom(eqx.Module):
     """What is left to each limit; a candidate is feasible where none is below zero."""
 
     memory: Array = metric("B", "bytes left in the fullest tier of a chip", 1e9)
-    power: Array = metric("W", "watts left to the package's limit at full load, a chip", 100.0)
-    heat: Array = metric("K", "kelvin left to the first temperature limit at full load", 10.0)
+    power: Array = metric("W", "watts left to the chip's limit at full load and the settled clock", 100.0)
+    heat: Array = metric("K", "kelvin left to the first limit of temperature or of heat flux at full load", 10.0)
+    clock: Array = metric("", "share by which the logic could be clocked faster at its voltage", 0.1)
     latency: Array = metric("", "share of the tighter latency target that is left")
 
 

@@ -18,7 +18,7 @@ from dse.evaluate import Candidate
 from dse.mapping import Grid, Wanted, best, grid, no_mapping, refuse_places
 from dse.messages import hydra_message
 from dse.metrics import Answer
-from dse.schema import build, nearest, paths, rule_at
+from dse.schema import build, nearest, paths, recheck, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 
 MOST_STRUCTURES = 4096
@@ -220,6 +220,8 @@ class Problem:
                 raise ValueError(no_mapping(alike[0].candidate, self.wanted))
             choices = jax.tree.map(jnp.asarray, choices)
             places = self._places(alike[0])
+            for found in alike:
+                refuse_ends(found, self.space, places)
             self._kinds[structure] = Kind(choices, varied_leaves(alike, places), places)
         return self._kinds[structure]
 
@@ -245,6 +247,19 @@ class Problem:
         for name, level in found.candidate.hw.levels.items():
             options.append(_whole_numbers(varied.get(f"hw.levels.{name}.fanout"), float(level.fanout)))
         return list(itertools.product(*options))
+
+
+def refuse_ends(found: Template, space: Space, places: Sequence[tuple[int, int]]) -> None:
+    """Raise ValueError where the least or the most of a parameter breaks a rule between numbers of its component."""
+    leaves, shape = jax.tree.flatten(found.candidate)
+    for column, leaf in places:
+        parameter = space.parameters[column]
+        assert not isinstance(parameter, Files)
+        for end in parameter.ends():
+            try:
+                recheck(jax.tree.unflatten(shape, [*leaves[:leaf], end, *leaves[leaf + 1 :]]))
+            except ValueError as error:
+                raise ValueError(f"space: {parameter.key}: {error}") from None
 
 
 def _whole_numbers(parameter: Values | Interval | None, fixed: float) -> list[int]:

@@ -11,6 +11,7 @@ from dse.compose import conf_folder
 from dse.schema import NOTES
 
 KINDS = ("derived", "assumed")
+UNSOURCED = ("unsourced", "set without a source")
 
 
 @functools.cache
@@ -49,15 +50,27 @@ def explained(source: str) -> tuple[str, str]:
     return (found["confidence"], found["cite"]) if found else ("unknown", source)
 
 
+def stated(path: str, source: str, locate: Any) -> str:
+    """The source, if it was stated for this value; '' where the value was set in another place than its source."""
+    parent, _, name = path.rpartition(".")
+    place, origin = locate(path), locate(f"{parent}.sources.{name}")
+    unknown = place == path  # no file is known where nothing was composed
+    return source if unknown or place.split(": ")[0] == origin.split(": ")[0] else ""
+
+
 def assumptions(machine: str, config: Mapping[str, Any], locate: Any) -> list[dict[str, str]]:
-    """A row for every number of a machine: path, value, source, citation, kind and file."""
+    """A row for every number of a machine: path, value, source, citation, kind and file.
+
+    A number that was set on the command line, or in a file that does not say where it is from, keeps no old source.
+    """
     rows = []
     for path, value, source in quantities(config["hw"], "hw"):
         place = locate(path)
         given = place.startswith("command line")
-        kind, cite = ("given", place) if given else explained(source)
+        source = "" if given else stated(path, source, locate)
+        kind, cite = ("given", place) if given else explained(source) if source else UNSOURCED
         rows.append(
-            {"machine": machine, "path": path, "value": str(value), "source": "" if given else source}
+            {"machine": machine, "path": path, "value": str(value), "source": source}
             | {"cite": cite, "kind": kind, "file": "" if given else place.split(": ")[0]}
         )
     return rows

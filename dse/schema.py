@@ -8,6 +8,8 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import equinox as eqx
+
 from hw.units import Rule
 
 NOTES = ("_target_", "sources", "about")
@@ -80,6 +82,8 @@ def _value(given: Any, field: dataclasses.Field[Any], path: str, locate: Locate)
         raise ValueError(f"{locate(path)}: {given!r} is given, but a component with its own fields is expected")
     if "_target_" in given:
         return checked(given, path, locate)
+    if not given and field.metadata.get("may_be_empty"):
+        return {}
     return _named(given, path, locate)
 
 
@@ -124,3 +128,15 @@ def build(node: Mapping[str, Any], path: str, locate: Locate = str) -> Any:
     except Exception as error:
         cause = error.__cause__ or error
         raise ValueError(f"{locate(path)}: {cause}") from None
+
+
+def recheck(component: Any) -> None:
+    """Raise ValueError where a component, or one inside it, breaks a rule between its own numbers."""
+    if isinstance(component, eqx.Module):
+        check = getattr(type(component), "__check_init__", None)
+        if check:
+            check(component)
+        component = {name: getattr(component, name) for name in type(component).__dataclass_fields__}
+    if isinstance(component, Mapping):
+        for inner in component.values():
+            recheck(inner)

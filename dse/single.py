@@ -25,6 +25,8 @@ SHARES = {
     "carbon_shares": "carbon of a token",
 }
 
+FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage and refresh that drive each other
+
 
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
@@ -84,6 +86,11 @@ def shortfalls(result: dict[str, Any], columns: Mapping[str, Any]) -> list[str]:
             words.append(missing_bytes(result))
         elif left < 0 and name == "latency":
             words.append(f"too slow: the tighter latency target is missed, {1 - left:.3g} times as long as it allows")
+        elif left < FAR_TOO_HOT and name == "heat":
+            words.append(
+                "does not settle: leakage and refresh feed on their own heat until nothing works, "
+                f"{-left:.0f} K beyond the limit; try fewer layers, less power, a cooler on the other side"
+            )
         elif left < 0:
             short = f"{-left * columns[name]['factor']:.3g} {columns[name]['unit']}".strip()
             words.append(f"does not fit: {name} short by {short} ({columns[name]['means']})")

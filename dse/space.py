@@ -46,6 +46,10 @@ class Values:
     def size(self) -> int:
         return len(self.numbers)
 
+    def ends(self) -> tuple[float, float]:
+        """The least and the most."""
+        return min(self.numbers), max(self.numbers)
+
     def number(self, code: float) -> float:
         return self.numbers[int(code)]
 
@@ -71,6 +75,10 @@ class Interval:
     def size(self) -> float:
         return math.inf
 
+    def ends(self) -> tuple[float, float]:
+        """The least and the most."""
+        return self.low, self.high
+
     def number(self, code: float) -> float:
         return code
 
@@ -87,7 +95,7 @@ Parameter = Files | Values | Interval
 def quantity_text(number: float, unit: str) -> str:
     """A number as an override would write it: `1.2 GHz`, `256`."""
     factor, name = readable(unit, number)
-    return f"{number * factor:.12g} {name.replace('mm2', 'mm^2')}".strip()
+    return f"{number * factor:.12g} {name}".strip()
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from hw.chip import Bounds, Chip, Placement
+from hw.chip import Bounds, Placement
+from hw.heat import State
 from hw.system import System
 from models.numerics import Formats
-from models.operators import Groups, Operator, Work
+from models.operators import Groups, Work
 
 
 class Times(NamedTuple):
@@ -70,27 +71,14 @@ def attribute(bounds: Bounds, overhead: Any) -> Times:
     return Times(*parts, overhead=overhead)
 
 
-def operator_energies(chip: Chip, work: Operator, formats: Formats, place: Placement, scale: Any) -> Energies:
-    """Joules of one operator on one device beyond the idle power; `scale` is that of the engine's switching."""
-    held, engine = work.held(formats), chip.engine
-    size, written = work.held_elements * held.bytes, work.cache_written * formats.cache.bytes
-    fetched = chip.fetch_energy(size, work.held(place)) + size * engine.fill_byte_energy() * scale
-    return Energies(
-        compute=2 * work.macs * engine.operation_energy(held, formats.activations) * scale,
-        vector=work.vector_ops * chip.vector.energy,
-        **work.causes(fetched, chip.fetch_energy(written, place.cache)),
-    )
-
-
-def run(system: System, work: Work, formats: Formats, place: Placement, groups: Groups) -> Pass:
+def run(system: System, state: State, work: Work, formats: Formats, place: Placement, groups: Groups) -> Pass:
     """All operators one after the other on each device of the tensor group, and the exchanges between them."""
-    chip, die = system.chip, system.chip.die()
-    scale = chip.switching_scale() * (1 - chip.engine.idle_share)
+    chip = system.chip
     times, energies = Times(), Energies()
     for operator in work.operators:
-        here = attribute(chip.bounds(operator, formats, place, die), chip.engine.overhead)
-        spent = operator_energies(chip, operator, formats, place, scale)
-        times, energies = total(times, here), total(energies, spent, groups.tensor.devices)
+        bounds, joules = chip.bounds(operator, formats, place, state)
+        times = total(times, attribute(bounds, chip.engine.overhead))
+        energies = total(energies, Energies(*joules), groups.tensor.devices)
     partial, gathered = formats.exchange.bytes, formats.gathered.bytes
     moved = [exchange.over(groups, partial, gathered) for exchange in work.exchanges]
     exchange = sum(transfer.time for transfer in moved) * (1 - system.runtime.hidden_exchange)

@@ -19,6 +19,13 @@ def evaluate(config: Any) -> None:
     record(session.folder, session.config["tracking"])
 
 
+def describe(config: Any) -> None:
+    """The composed machine, shown: describe.json, machine.svg and tables."""
+    from dse import describe as describing
+
+    describing.run(Session.of(config))
+
+
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study

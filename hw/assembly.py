@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from hw.carbon import ChipCarbon
+from hw.conditions import Conditions
 from hw.cost import ChipCost
-from hw.memory import Die, Memory
+from hw.memory import Memory
 from hw.package import Load, Package
 from hw.process import Process
 
@@ -27,7 +28,7 @@ class Assembly(NamedTuple):
     process: Process
     package: Package
     memory: Mapping[str, Memory]
-    die: Die
+    die: Conditions
     fragile: Any
     dies: Any
 

@@ -11,18 +11,18 @@ from jaxtyping import Array
 
 from hw.assembly import Assembly
 from hw.carbon import ChipCarbon
+from hw.conditions import Conditions
 from hw.cooling import Cooling, Leakage
 from hw.cost import ChipCost, total
 from hw.engine import Engine
-from hw.memory import Die, Memory
+from hw.heat import Guess, State, conditions, settle
+from hw.memory import Memory
 from hw.package import Package
 from hw.process import Process
 from hw.supply import Supply
 from hw.units import fraction, quantity
 from models.numerics import Formats
 from models.operators import Operator
-
-TEMPERATURE_STEPS = 4  # of the fixed point of leakage and temperature; it settles to 0.1 K by then
 
 
 class Vector(eqx.Module):
@@ -48,13 +48,13 @@ class Bounds(NamedTuple):
     vector: Any
 
 
-class FullLoad(NamedTuple):
-    """What supply and cooling must be built for: watts and kelvin at full load; idle are the watts that flow even
-    when the chip waits, leakage at that temperature."""
+class Joules(NamedTuple):
+    """Joules of an operator by what they are spent on, idle power apart."""
 
-    power: Any
-    idle: Any
-    temperature: Any
+    compute: Any
+    weights: Any
+    cache: Any
+    vector: Any
 
 
 class Chip(eqx.Module):
@@ -84,12 +84,17 @@ class Chip(eqx.Module):
         tiers = sum(tier.area(self.process) for tier in self.tiers)
         return self.engine.area() + tiers + self.fixed_area
 
-    def die(self) -> Die:
-        """What memories may ask about this die."""
-        return Die(self.engine.cores, self.engine.frequency, self.area())
+    def settle(self, formats: Formats) -> State:
+        """The state at full load: clock, power and temperatures that hold each other."""
+        return settle(self, formats)
+
+    def cold(self) -> Conditions:
+        """Conditions at the rated clock and at the reference temperature of leakage, for what heat does not change."""
+        guess = Guess(jnp.ones_like(self.engine.frequency), self.leakage.reference, ())
+        return conditions(self, guess)[0]
 
     def _assembly(self, dies: Any) -> Assembly:
-        die = self.die()
+        die = self.cold()
         fragile = die.area * (1 - self.repairable_share)
         return Assembly(self.process, self.package, self.memory, die, fragile, dies)
 
@@ -105,54 +110,67 @@ class Chip(eqx.Module):
         """kg emitted to make one of `dies` dies in a package, with its memories, term by term."""
         return self._assembly(dies).carbon()
 
-    def bounds(self, work: Operator, formats: Formats, place: Placement, die: Die) -> Bounds:
-        """Seconds that one operator asks of each resource.
+    def bounds(self, work: Operator, formats: Formats, place: Placement, state: State) -> tuple[Bounds, Joules]:
+        """Seconds that one operator asks of each resource, and its joules.
 
         An operator holds weights or the cache still; the engine's fill is that operand's last millimetre.
         """
         held, fed = work.held(formats), formats.activations
-        engine = self.engine.time(work.vectors, work.inputs, work.outputs, work.products, held, fed)
-        left = work.cache_written * formats.cache.bytes
+        shape = (work.vectors, work.inputs, work.outputs, work.products)
+        engine = self.engine.run(*shape, held, fed, state.logic)
+        size, left = work.held_elements * held.bytes, work.cache_written * formats.cache.bytes
         beside = jnp.where(work.held(place) == place.cache, left, 0.0)  # one tier serves both, one after the other
-        fetched = self.fetch_time(work.held_elements * held.bytes + beside, work.held(place), die)
-        written = self.fetch_time(left, place.cache, die)
-        moved = work.causes(jnp.maximum(fetched, engine.fill), written)
-        return Bounds(compute=engine.stream, vector=work.vector_ops / self.vector.rate, **moved)
+        fetched = self.moving_time(size, beside, work.held(place), state)
+        moved = work.causes(jnp.maximum(fetched, engine.fill), self.moving_time(0.0, left, place.cache, state))
+        taken = self.moving_energy(size, 0.0, work.held(place), state) + engine.fill_energy
+        spent = work.causes(taken, self.moving_energy(0.0, left, place.cache, state))
+        vector = work.vector_ops / (self.vector.rate * state.logic.derating)
+        joules = work.vector_ops * self.vector.energy * state.logic.switching
+        return (
+            Bounds(compute=engine.stream, vector=vector, **moved),
+            Joules(compute=engine.energy, vector=joules, **spent),
+        )
 
-    def fetch_time(self, size: Any, index: Any, die: Die) -> Any:
-        """Seconds to move `size` bytes to or from the tier of that index."""
-        times = [jnp.where(index == i, tier.time(size, die), 0.0) for i, tier in enumerate(self.tiers)]
-        return sum(times)
+    def moving_time(self, read: Any, written: Any, index: Any, state: State) -> Any:
+        """Seconds to read and to write so many bytes of the tier of that index, one after the other."""
+        found = 0.0
+        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
+            size = read + written * tier.write_slowdown()
+            found = found + jnp.where(index == i, tier.read_time(size, there), 0.0)
+        return found
 
-    def fetch_energy(self, size: Any, index: Any) -> Any:
-        """Joules to move `size` bytes to or from the tier of that index."""
-        return sum(jnp.where(index == i, tier.energy(size), 0.0) for i, tier in enumerate(self.tiers))
+    def moving_energy(self, read: Any, written: Any, index: Any, state: State) -> Any:
+        """Joules to read and to write so many bytes of the tier of that index."""
+        found = 0.0
+        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
+            joules = tier.read_energy(read, there) + tier.write_energy(written, there)
+            found = found + jnp.where(index == i, joules, 0.0)
+        return found
 
-    def switching_scale(self) -> Any:
-        """Energy of the logic's switching relative to the nominal voltage's."""
-        return self.supply.energy_scale(self.engine.frequency)
+    def leaking_power(self, conditions: Conditions) -> Any:
+        """Watts of leakage of the logic, SRAM apart."""
+        return (self.engine.leakage() + self.fixed_static_power) * conditions.leaking
 
-    def static_power(self, temperature: Any, die: Die) -> Any:
-        """Watts of leakage at `temperature`, and of the tiers' standby."""
-        leaking = self.engine.cores * self.engine.core_static_power + self.fixed_static_power
-        standby = sum(tier.standby_power(die) for tier in self.tiers)
-        return leaking * self.leakage.scale(temperature) + standby
+    def clock_headroom(self, state: State) -> Any:
+        """Share by which the logic could be clocked faster at this voltage; below zero it does not close."""
+        return self.engine.clock_limit(state.logic) / state.logic.frequency - 1
 
-    def full_load(self, formats: Formats, die: Die) -> FullLoad:
-        """The chip with its engine at full rate and its fastest tier at full bandwidth, leakage fed back."""
-        first = self.tiers[0]
-        supplied = first.peak_bandwidth(die)
-        engine = self.engine.peak_power(formats.weights, formats.activations, supplied) * self.switching_scale()
-        active = engine + supplied * first.access_energy
-        kelvin = self.cooling.ambient_temperature
-        for _ in range(TEMPERATURE_STEPS):
-            kelvin = self.cooling.surface_temperature((active + self.static_power(kelvin, die)) / die.area)
-        static = self.static_power(kelvin, die)
-        return FullLoad(active + static, self.engine.idle_share * engine + static, kelvin)
+    def power_headroom(self, state: State) -> Any:
+        """Watts left to the limit; below zero not even the slowest clock keeps it."""
+        left = self.cooling.power_limit - state.powers.total
+        return jnp.where(jnp.abs(left) < 1e-6 * self.cooling.power_limit, 0.0, left)  # the clock fell to just there
 
-    def heat_headroom(self, kelvin: Any) -> Any:
-        """Kelvin left at a junction of `kelvin` to the first limit, the die's or a tier's."""
-        limit = self.cooling.temperature_limit
-        for tier in self.tiers:
-            limit = jnp.minimum(limit, tier.temperature_limit)
-        return limit - kelvin
+    def heat_headroom(self, state: State) -> Any:
+        """Kelvin left to the first limit: the logic's, a tier's, or the cooler's flux taken as its kelvin."""
+        left = self.cooling.temperature_limit - state.logic.temperature
+        left = jnp.minimum(left, (self.cooling.heat_flux_limit - state.flux) * self.cooling.thermal_resistance)
+        for tier, there in zip(self.tiers, state.tiers, strict=True):
+            left = jnp.minimum(left, tier.temperature_limit - there.temperature)
+        return left
+
+    def hottest_memory(self, state: State) -> Any:
+        """Kelvin of the hottest memory."""
+        hottest = state.tiers[0].temperature
+        for there in state.tiers[1:]:
+            hottest = jnp.maximum(hottest, there.temperature)
+        return hottest

@@ -34,7 +34,7 @@ class Leakage(eqx.Module):
     """Leakage doubles every `doubling` kelvin above `reference`, where static powers are stated."""
 
     reference: Array = quantity("K", above=0)
-    doubling: Array = quantity("K", above=0)
+    doubling: Array = quantity("K", above=0, difference=True)
 
     def scale(self, temperature: Any) -> Any:
         """Leakage at `temperature` relative to the reference; held beyond 200 K above it, where nothing works."""

@@ -9,73 +9,107 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.conditions import Conditions
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
 
-class EngineTime(NamedTuple):
-    """Seconds that an operator keeps the engine: by its arithmetic, and by loading what it holds still."""
+class EngineWork(NamedTuple):
+    """What an operator costs in the engine: seconds of its arithmetic and of loading what it holds still, which
+    overlap, and joules of both, the loading's per byte of the held operand brought in once."""
 
     stream: Any
     fill: Any
+    energy: Any
+    fill_energy: Any
 
 
 class Engine(eqx.Module):
-    """`cores` equal cores at `frequency`.
+    """`cores` equal cores at the rated `frequency`.
 
     An engine tells the time and energy of `count` products (m, k) x (k, n), the k x n operand in format `held`
     (weights, or keys and values), the m x k operand in format `fed`. Time is for operands that are on the chip;
     fetching them is the memory's. idle_share of the full dynamic power flows whether the cores work or wait (clock
-    tree, control).
-    overhead is the time to start one operator.
+    tree, control); overhead is the time to start one operator. `conditions` are those of the die.
     """
 
     cores: eqx.AbstractVar[Array]
     frequency: eqx.AbstractVar[Array]
-    core_area: eqx.AbstractVar[Array]
-    core_static_power: eqx.AbstractVar[Array]
     idle_share: eqx.AbstractVar[Array]
     overhead: eqx.AbstractVar[Array]
 
     @abstractmethod
-    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
+    def time(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> tuple[Any, Any]:
         """Seconds, by stream and by fill; an operator takes the larger of both."""
 
     @abstractmethod
-    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
         """Operations per second with every core busy; a multiply-accumulate is two."""
 
     @abstractmethod
-    def peak_fill(self) -> Any:
+    def peak_fill(self, conditions: Conditions) -> Any:
         """Bytes per second that the engine can take in for the operand it holds."""
 
     @abstractmethod
-    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        """Joules per operation at the nominal voltage."""
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """Joules per operation."""
 
     @abstractmethod
-    def fill_byte_energy(self) -> Any:
-        """Joules per byte of the held operand brought into the engine, at the nominal voltage."""
+    def fill_byte_energy(self, conditions: Conditions) -> Any:
+        """Joules per byte of the held operand brought into the engine."""
+
+    @abstractmethod
+    def area(self) -> Any:
+        """Square metres of all cores."""
+
+    @abstractmethod
+    def leakage(self) -> Any:
+        """Watts of all cores at rest, at the reference temperature of leakage."""
 
     @abstractmethod
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
         """Why the engine cannot compute in these formats; empty where it can. Called before anything is traced."""
 
-    def area(self) -> Any:
-        """Square metres of all cores."""
-        return self.cores * self.core_area
+    def caution(self) -> str:
+        """What to know before the numbers are believed; empty where there is nothing. Called before tracing."""
+        return ""
 
-    def peak_power(self, held: NumberFormat, fed: NumberFormat, supplied: Any) -> Any:
-        """Watts of all cores at full rate, filled as fast as they can be and as `supplied` bytes per second allow, at
-        the nominal voltage, leakage apart."""
-        compute = self.peak_rate(held, fed) * self.operation_energy(held, fed)
-        return compute + jnp.minimum(self.peak_fill(), supplied) * self.fill_byte_energy()
+    def clock_limit(self, conditions: Conditions) -> Any:
+        """Hz of the fastest clock that the logic closes at this voltage; by a data sheet, the clock that it has."""
+        return conditions.frequency
+
+    def noise(self, held: NumberFormat, fed: NumberFormat, k: Any) -> Any:
+        """Noise over signal that the engine itself adds to a product over k inputs: none where it computes in bits."""
+        return jnp.zeros_like(self.cores)
+
+    def run(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> EngineWork:
+        """Time of one operator, and its energy beyond idle_share, which flows anyway."""
+        stream, fill = self.time(m, k, n, count, held, fed, conditions)
+        working = 1 - self.idle_share
+        operations, filled = 2 * m * k * n * count * working, k * n * count * held.bytes * working
+        return EngineWork(
+            stream,
+            fill,
+            operations * self.operation_energy(held, fed, conditions),
+            filled * self.fill_byte_energy(conditions),
+        )
+
+    def peak_power(self, held: NumberFormat, fed: NumberFormat, supplied: Any, conditions: Conditions) -> Any:
+        """Watts of all cores at full rate, filled as fast as they can be and as `supplied` bytes per second allow,
+        leakage apart."""
+        compute = self.peak_rate(held, fed, conditions) * self.operation_energy(held, fed, conditions)
+        filled = jnp.minimum(self.peak_fill(conditions), supplied)
+        return compute + filled * self.fill_byte_energy(conditions)
 
 
-class WeightStationaryArray(Engine):
+class WeightStationary(Engine):
     """Cores that hold a tile of rows x columns words and multiply vectors with it, fed bit by bit.
 
-    Digital in-memory compute, systolic arrays and the like. A word of word_bits holds word_bits / bits narrower
+    In-memory compute, systolic arrays and the like. A word of word_bits holds word_bits / bits narrower
     weights side by side, so narrow weights widen the array: C_w = columns * word_bits / bits.
 
         tiles  = count * ceil(k / rows) * ceil(n / C_w)
@@ -89,6 +123,54 @@ class WeightStationaryArray(Engine):
     slowly as whole ones.
     Source: US patent 12,260,223 (512 multiply-accumulates a clock); weight-stationary tiling is textbook.
     """
+
+    rows: eqx.AbstractVar[Array]
+    columns: eqx.AbstractVar[Array]
+    word_bits: eqx.AbstractVar[Array]
+    input_bits_per_clock: eqx.AbstractVar[Array]
+    fill_width: eqx.AbstractVar[Array]
+
+    def wide_columns(self, held: NumberFormat) -> Any:
+        """Outputs of one tile: columns, widened by narrow weights."""
+        return self.columns * self.word_bits / held.element_bits
+
+    def serial_clocks(self, fed: NumberFormat) -> Any:
+        """Clocks that one vector takes: its elements are fed a few bits at a time."""
+        return jnp.ceil(fed.element_bits / self.input_bits_per_clock)
+
+    def fill_clocks(self, held: NumberFormat) -> Any:
+        """Clocks to load one tile, scales included."""
+        return self.rows * self.wide_columns(held) * held.bytes / self.fill_width
+
+    def time(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> tuple[Any, Any]:
+        tiles = count * jnp.ceil(k / self.rows) * jnp.ceil(n / self.wide_columns(held))
+        copies = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), m))
+        rounds = jnp.ceil(tiles * copies / self.cores)
+        fill = self.fill_clocks(held)
+        stream = jnp.ceil(m / copies) * self.serial_clocks(fed)
+        return (rounds * stream + fill) / conditions.frequency, (rounds + 1) * fill / conditions.frequency
+
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        macs = self.rows * self.wide_columns(held) / self.serial_clocks(fed)
+        return 2 * self.cores * macs * conditions.frequency
+
+    def peak_fill(self, conditions: Conditions) -> Any:
+        return self.cores * self.fill_width * conditions.frequency
+
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
+            return (
+                "a weight-stationary array adds integers and has no exponent per element; "
+                "choose a block or integer format"
+            )
+        return ""
+
+
+class WeightStationaryArray(WeightStationary):
+    """An array by data sheet. array_energy is stated for word_bits x word_bits at the nominal voltage; a bit-serial
+    product scales with both widths."""
 
     cores: Array = count()
     frequency: Array = quantity("Hz", above=0)
@@ -104,44 +186,15 @@ class WeightStationaryArray(Engine):
     core_static_power: Array = quantity("W")
     idle_share: Array = fraction()
 
-    def wide_columns(self, held: NumberFormat) -> Any:
-        """Outputs of one tile: columns, widened by narrow weights."""
-        return self.columns * self.word_bits / held.element_bits
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        bits = held.element_bits * fed.element_bits / self.word_bits**2
+        return self.array_energy * bits * conditions.switching
 
-    def serial_clocks(self, fed: NumberFormat) -> Any:
-        """Clocks that one vector takes: its elements are fed a few bits at a time."""
-        return jnp.ceil(fed.element_bits / self.input_bits_per_clock)
+    def fill_byte_energy(self, conditions: Conditions) -> Any:
+        return self.fill_energy * conditions.switching
 
-    def fill_clocks(self, held: NumberFormat) -> Any:
-        """Clocks to load one tile, scales included."""
-        return self.rows * self.wide_columns(held) * held.bytes / self.fill_width
+    def area(self) -> Any:
+        return self.cores * self.core_area
 
-    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
-        tiles = count * jnp.ceil(k / self.rows) * jnp.ceil(n / self.wide_columns(held))
-        copies = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), m))
-        rounds = jnp.ceil(tiles * copies / self.cores)
-        fill = self.fill_clocks(held)
-        stream = jnp.ceil(m / copies) * self.serial_clocks(fed)
-        return EngineTime((rounds * stream + fill) / self.frequency, (rounds + 1) * fill / self.frequency)
-
-    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        macs = self.rows * self.wide_columns(held) / self.serial_clocks(fed)
-        return 2 * self.cores * macs * self.frequency
-
-    def peak_fill(self) -> Any:
-        return self.cores * self.fill_width * self.frequency
-
-    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        """array_energy is stated for word_bits x word_bits; a bit-serial product scales with both widths."""
-        return self.array_energy * held.element_bits * fed.element_bits / self.word_bits**2
-
-    def fill_byte_energy(self) -> Any:
-        return self.fill_energy
-
-    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
-            return (
-                "a weight-stationary array adds integers and has no exponent per element; "
-                "choose a block or integer format"
-            )
-        return ""
+    def leakage(self) -> Any:
+        return self.cores * self.core_static_power

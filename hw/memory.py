@@ -1,4 +1,4 @@
-"""Memory tiers. This file is the contract, and the memories whose bandwidth a data sheet states."""
+"""Memory tiers. This file is the contract, and the DRAM whose bandwidth a data sheet states."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from hw.conditions import Conditions, Heat
 from hw.process import Process
+from hw.refresh import Refresh
 from hw.units import count, fraction, quantity
-
-
-class Die(NamedTuple):
-    """What a memory may depend on: the compute die that it serves."""
-
-    cores: Any
-    frequency: Any
-    area: Any
 
 
 class Beside(NamedTuple):
@@ -29,56 +23,86 @@ class Beside(NamedTuple):
 
 
 class Memory(eqx.Module):
-    """A tier under one die: how much it holds, how fast and at what energy it gives, what it takes.
+    """A tier under one die: how much it holds, how fast and at what energy it gives and takes, and what it needs.
 
-    Every tier has latency (first byte), access_energy (per byte moved), sustained_fraction (measured share of the
-    peak bandwidth), static_power (refresh, standby, leakage, per byte held), price (per byte), carbon (of making it,
-    per byte), temperature_limit.
+    Every tier has latency (first byte), sustained_fraction (measured share of the peak bandwidth), price (per byte),
+    carbon (of making it, per byte), temperature_limit. `conditions` are those of the die, with the temperature of the
+    tier.
     """
 
     latency: eqx.AbstractVar[Array]
-    access_energy: eqx.AbstractVar[Array]
     sustained_fraction: eqx.AbstractVar[Array]
-    static_power: eqx.AbstractVar[Array]
     price: eqx.AbstractVar[Array]
     temperature_limit: eqx.AbstractVar[Array]
     carbon: eqx.AbstractVar[Array]
 
     @abstractmethod
-    def bytes_held(self, die: Die) -> Any:
+    def bytes_held(self, conditions: Conditions) -> Any:
         """Capacity in bytes."""
 
     @abstractmethod
-    def peak_bandwidth(self, die: Die) -> Any:
-        """Bytes per second by the data sheet."""
+    def peak_bandwidth(self, conditions: Conditions) -> Any:
+        """Bytes per second that it reads at best at this temperature."""
+
+    @abstractmethod
+    def byte_energy(self, conditions: Conditions) -> Any:
+        """Joules per byte read."""
+
+    @abstractmethod
+    def standby_power(self, conditions: Conditions) -> Any:
+        """Watts whether it is used or not: leakage, refresh, standby."""
 
     @abstractmethod
     def area(self, process: Process) -> Any:
         """Square metres that the tier takes of the compute die."""
 
-    def bandwidth_sustained(self, die: Die) -> Any:
-        """Bytes per second that a stream reaches."""
-        return self.peak_bandwidth(die) * self.sustained_fraction
+    @abstractmethod
+    def temperature(self, heat: Heat) -> Any:
+        """Kelvin of the hottest cell."""
 
-    def time(self, size: Any, die: Die) -> Any:
-        """Seconds to move `size` bytes: latency + size / bandwidth; nothing for nothing."""
-        return jnp.where(size > 0, self.latency + size / self.bandwidth_sustained(die), 0.0)
+    def write_slowdown(self) -> Any:
+        """Time of a byte written over that of a byte read."""
+        return jnp.ones_like(self.latency)
 
-    def energy(self, size: Any) -> Any:
-        """Joules to move `size` bytes."""
-        return size * self.access_energy
+    def write_energy_ratio(self) -> Any:
+        """Energy of a byte written over that of a byte read."""
+        return jnp.ones_like(self.latency)
 
-    def standby_power(self, die: Die) -> Any:
-        """Watts whether it is used or not."""
-        return self.static_power * self.bytes_held(die)
+    def on_die(self) -> Any:
+        """Share of its power that leaves through the die's cooler."""
+        return jnp.zeros_like(self.latency)
 
-    def cost(self, die: Die) -> Any:
+    def barrier(self, heat: Heat) -> Any:
+        """Kelvin that it adds between the logic and the cooler: none where it is not in the way."""
+        return jnp.zeros_like(self.latency)
+
+    def bandwidth_sustained(self, conditions: Conditions) -> Any:
+        """Bytes per second that a stream of reads reaches."""
+        return self.peak_bandwidth(conditions) * self.sustained_fraction
+
+    def read_time(self, size: Any, conditions: Conditions) -> Any:
+        """Seconds to read `size` bytes: latency + size / bandwidth; nothing for nothing."""
+        return jnp.where(size > 0, self.latency + size / self.bandwidth_sustained(conditions), 0.0)
+
+    def write_time(self, size: Any, conditions: Conditions) -> Any:
+        """Seconds to write `size` bytes."""
+        return self.read_time(size * self.write_slowdown(), conditions)
+
+    def read_energy(self, size: Any, conditions: Conditions) -> Any:
+        """Joules to read `size` bytes."""
+        return size * self.byte_energy(conditions)
+
+    def write_energy(self, size: Any, conditions: Conditions) -> Any:
+        """Joules to write `size` bytes."""
+        return self.read_energy(size, conditions) * self.write_energy_ratio()
+
+    def cost(self, conditions: Conditions) -> Any:
         """USD of the bought memory; 0 where it is part of the compute die."""
-        return self.price * self.bytes_held(die)
+        return self.price * self.bytes_held(conditions)
 
-    def embodied(self, die: Die) -> Any:
+    def embodied(self, conditions: Conditions) -> Any:
         """kg emitted to make it; 0 where it is part of the compute die."""
-        return self.carbon * self.bytes_held(die)
+        return self.carbon * self.bytes_held(conditions)
 
     def beside(self) -> Beside:
         """What it takes of the package: nothing where it is on the die or on the board."""
@@ -102,9 +126,16 @@ class Memory(eqx.Module):
 
 
 class Dram(Memory):
-    """DRAM beside the die: HBM, LPDDR, GDDR, DDR. interface_area is the compute die's side of the channel; stacks of
-    stack_area each stand in the package, 0 on the board."""
+    """DRAM beside the die: HBM, LPDDR, GDDR, DDR.
 
+    parts : stacks, channels or modules; capacity, bandwidth and interface_area (the compute die's side) are of one.
+    bandwidth is the data sheet's; a hot memory refreshes more often and gives less. coupling : share of the logic's
+    rise over the ambient that the memory feels, near 1 on a shared cold plate, small on a board of its own. stack_area
+    : of one part where it stands in the package beside the die, 0 on the board.
+    """
+
+    refresh: Refresh
+    parts: Array = count()
     capacity: Array = quantity("B", above=0)
     bandwidth: Array = quantity("B/s", above=0)
     latency: Array = quantity("s")
@@ -113,46 +144,77 @@ class Dram(Memory):
     static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
     interface_area: Array = quantity("m^2")
+    coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
     carbon: Array = quantity("kg/B")
-    stacks: Array = count(least=0, default=0.0)
     stack_area: Array = quantity("m^2", default=0.0)
 
-    def bytes_held(self, die: Die) -> Any:
-        return self.capacity
+    def bytes_held(self, conditions: Conditions) -> Any:
+        return self.parts * self.capacity
 
-    def peak_bandwidth(self, die: Die) -> Any:
-        return self.bandwidth
+    def peak_bandwidth(self, conditions: Conditions) -> Any:
+        return self.parts * self.bandwidth * self.refresh.relative_bandwidth(conditions.temperature)
+
+    def byte_energy(self, conditions: Conditions) -> Any:
+        return self.access_energy
+
+    def standby_power(self, conditions: Conditions) -> Any:
+        each = self.static_power + self.refresh.power * self.refresh.scale(conditions.temperature)
+        return each * self.bytes_held(conditions)
 
     def area(self, process: Process) -> Any:
-        return self.interface_area
+        return self.parts * self.interface_area
+
+    def temperature(self, heat: Heat) -> Any:
+        return heat.ambient + self.coupling * (heat.logic - heat.ambient)
 
     def beside(self) -> Beside:
-        return Beside(self.stacks, self.stacks * self.stack_area)
+        inside = jnp.where(self.stack_area > 0, self.parts, 0.0)
+        return Beside(inside, self.parts * self.stack_area)
 
 
-class LocalSram(Memory):
-    """SRAM spread over the cores: each core reads `width` bytes a clock from its own banks.
+class NonVolatile(Memory):
+    """Memory that keeps its content without power and is slower to write than to read: flash, resistive, magnetic.
 
-    Bandwidth is cores * width * frequency; area is bits * cell / array_efficiency.
+    parts : dies or packages; capacity, bandwidths and interface_area are of one. Left out: wear, and blocks that are
+    erased whole.
     """
 
+    parts: Array = count()
     capacity: Array = quantity("B", above=0)
-    width: Array = quantity("B/clk", above=0)
-    array_efficiency: Array = fraction(above=0)
+    bandwidth: Array = quantity("B/s", above=0)
+    write_bandwidth: Array = quantity("B/s", above=0)
     latency: Array = quantity("s")
-    access_energy: Array = quantity("J/B")
+    access_energy: Array = quantity("J/B", above=0)
+    write_energy_per_byte: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
     static_power: Array = quantity("W/B")
     price: Array = quantity("USD/B")
+    interface_area: Array = quantity("m^2")
+    coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
     carbon: Array = quantity("kg/B")
 
-    def bytes_held(self, die: Die) -> Any:
-        return self.capacity
+    def bytes_held(self, conditions: Conditions) -> Any:
+        return self.parts * self.capacity
 
-    def peak_bandwidth(self, die: Die) -> Any:
-        return die.cores * self.width * die.frequency
+    def peak_bandwidth(self, conditions: Conditions) -> Any:
+        return self.parts * self.bandwidth
+
+    def byte_energy(self, conditions: Conditions) -> Any:
+        return self.access_energy
+
+    def write_slowdown(self) -> Any:
+        return self.bandwidth / self.write_bandwidth
+
+    def write_energy_ratio(self) -> Any:
+        return self.write_energy_per_byte / self.access_energy
+
+    def standby_power(self, conditions: Conditions) -> Any:
+        return self.static_power * self.bytes_held(conditions)
 
     def area(self, process: Process) -> Any:
-        return self.capacity * 8 * process.sram_cell_area / self.array_efficiency
+        return self.parts * self.interface_area
+
+    def temperature(self, heat: Heat) -> Any:
+        return heat.ambient + self.coupling * (heat.logic - heat.ambient)

@@ -7,37 +7,66 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.memory import Die, Memory
+from hw.conditions import Conditions, Heat
+from hw.memory import Memory
 from hw.process import Process
+from hw.refresh import Refresh
 from hw.units import count, fraction, quantity
 
 
 class StackedDram(Memory):
-    """Layers of DRAM over the compute die, joined by a grid of pads.
+    """Layers of DRAM over the compute die, joined by a grid of pads, made of equal banks.
 
-        bandwidth = area * overlap / pitch^2 * signal_share * pad_rate / 8 * (1 - refresh_share)
-        capacity  = area * overlap * layers * layer_density
+        banks     = area * overlap / bank_area * (1 - spare_share), a layer
+        pads      = area * overlap / pitch^2 * signal_share * pad_rate / 8
+        bandwidth = min(pads, layers * banks * bank_width / bank_cycle) * (1 - refresh)
+        capacity  = layers * banks * bank_capacity
+        energy    = activate_energy / page_use + column_energy
+                    + wire_energy * sqrt(bank_area * channel_banks) + via_energy * (layers + 1) / 2
 
-    refresh_share is the bandwidth that refresh and error correction take; via_area is the compute die's share
-    for the pads.
-    Each layer is bonded once, at bonding_cost with bonding_yield, and a bad bond loses die and stack. known_good 1:
-    tested dies are bonded to a wafer one by one. known_good 0: wafer to wafer, so of each layer only layer_yield works
-    (untested, it is bought at layer_yield of the price), and layers are spent on bad dies too.
-    Left out: banks and rows; refresh that rises with temperature (the limit is held instead).
+    via_area is the compute die's share for the pads; each layer is bonded once, at bonding_cost with bonding_yield, and
+    a bad bond loses die and stack. known_good 1: tested dies are bonded to a wafer one by one. known_good 0: wafer to
+    wafer, so of each layer only layer_yield works (untested, it is bought at layer_yield of the price), and layers are
+    spent on bad dies too.
+    finest_pitch : what the bonding reaches; activate_energy : of a row, per byte of it; page_use : share of an opened
+    row that is read; wires cross the channel_banks that share one interface; a byte passes half of the layers' vias
+    on the mean.
+
+    Heat: each layer with its bond resists `layer_resistance`. Cooled through the stack (`cooled_through` 1), all heat
+    of the logic passes every layer, and the layer next to the logic is the hottest; cooled from the logic's side (0),
+    each layer only passes what is beyond it, and the outermost is the hottest. With fluxes q of the logic and p of
+    each of L layers:
+
+        through : T_logic = T_surface + r (L q + p L (L+1)/2),   T_dram = T_logic - r q
+        beside  : T_logic = T_surface,                            T_dram = T_surface + r p L (L+1)/2
+
+    Left out: heat that spreads sideways, hot spots, several ranks on one pad grid, temperature of the row's sensing.
     Source of the form: CACTI-3DD, DATE 2012.
     """
 
+    refresh: Refresh
     overlap: Array = fraction(above=0)
     pitch: Array = quantity("m", above=0)
+    finest_pitch: Array = quantity("m", above=0)
     signal_share: Array = fraction(above=0)
     pad_rate: Array = quantity("bit/s", above=0)
-    refresh_share: Array = fraction()
     layers: Array = count()
-    layer_density: Array = quantity("B/m^2", above=0)
+    bank_area: Array = quantity("m^2", above=0)
+    bank_capacity: Array = quantity("B", above=0)
+    bank_width: Array = quantity("B", above=0)
+    bank_cycle: Array = quantity("s", above=0)
+    spare_share: Array = fraction()
+    channel_banks: Array = count()
     latency: Array = quantity("s")
-    access_energy: Array = quantity("J/B")
+    activate_energy: Array = quantity("J/B")
+    page_use: Array = fraction(above=0)
+    column_energy: Array = quantity("J/B")
+    wire_energy: Array = quantity("J/B/m")
+    via_energy: Array = quantity("J/B")
     sustained_fraction: Array = fraction(above=0)
     static_power: Array = quantity("W/B")
+    layer_resistance: Array = quantity("K*m^2/W")
+    cooled_through: Array = fraction()
     price: Array = quantity("USD/B")
     bonding_cost: Array = quantity("USD")
     bonding_yield: Array = fraction(above=0)
@@ -47,15 +76,62 @@ class StackedDram(Memory):
     known_good: Array = fraction(default=1.0)
     layer_yield: Array = fraction(above=0, default=1.0)
 
-    def bytes_held(self, die: Die) -> Any:
-        return die.area * self.overlap * self.layers * self.layer_density
+    def __check_init__(self) -> None:
+        pitch, finest = self.pitch, self.finest_pitch
+        if isinstance(pitch, float) and isinstance(finest, float) and pitch < finest:
+            raise ValueError(
+                f"pitch: {pitch * 1e6:g} um is below finest_pitch, the {finest * 1e6:g} um that this bonding reaches; "
+                "widen the pitch, or choose a finer bonding"
+            )
 
-    def peak_bandwidth(self, die: Die) -> Any:
-        pads = die.area * self.overlap / self.pitch**2 * self.signal_share
-        return pads * self.pad_rate / 8 * (1 - self.refresh_share)
+    def banks(self, conditions: Conditions) -> Any:
+        """Banks in use in one layer."""
+        return conditions.area * self.overlap / self.bank_area * (1 - self.spare_share)
 
-    def cost(self, die: Die) -> Any:
-        return self.price * self.bytes_held(die) * jnp.where(self.known_good > 0, 1.0, self.layer_yield)
+    def bytes_held(self, conditions: Conditions) -> Any:
+        return self.layers * self.banks(conditions) * self.bank_capacity
+
+    def pad_bandwidth(self, conditions: Conditions) -> Any:
+        """Bytes per second that the pads pass."""
+        pads = conditions.area * self.overlap / self.pitch**2 * self.signal_share
+        return pads * self.pad_rate / 8
+
+    def bank_bandwidth(self, conditions: Conditions) -> Any:
+        """Bytes per second that all banks give."""
+        return self.layers * self.banks(conditions) * self.bank_width / self.bank_cycle
+
+    def peak_bandwidth(self, conditions: Conditions) -> Any:
+        slower = jnp.minimum(self.pad_bandwidth(conditions), self.bank_bandwidth(conditions))
+        return slower * (1 - self.refresh.share) * self.refresh.relative_bandwidth(conditions.temperature)
+
+    def byte_energy(self, conditions: Conditions) -> Any:
+        wires = self.wire_energy * jnp.sqrt(self.bank_area * self.channel_banks)
+        vias = self.via_energy * (self.layers + 1) / 2
+        return self.activate_energy / self.page_use + self.column_energy + wires + vias
+
+    def standby_power(self, conditions: Conditions) -> Any:
+        each = self.static_power + self.refresh.power * self.refresh.scale(conditions.temperature)
+        return each * self.bytes_held(conditions)
+
+    def on_die(self) -> Any:
+        return jnp.ones_like(self.latency)
+
+    def _piled(self, heat: Heat) -> Any:
+        """Kelvin over all layers by their own heat, each passing what is beyond it: r p L (L+1)/2, p = own / L."""
+        return self.layer_resistance * heat.own * (self.layers + 1) / 2
+
+    def barrier(self, heat: Heat) -> Any:
+        across = self.layer_resistance * self.layers * heat.through + self._piled(heat)
+        return self.cooled_through * across
+
+    def temperature(self, heat: Heat) -> Any:
+        near_logic = heat.logic - self.layer_resistance * heat.through
+        outermost = heat.logic + self._piled(heat)
+        return self.cooled_through * near_logic + (1 - self.cooled_through) * outermost
+
+    def cost(self, conditions: Conditions) -> Any:
+        tested = jnp.where(self.known_good > 0, 1.0, self.layer_yield)
+        return self.price * self.bytes_held(conditions) * tested
 
     def stacked(self) -> Any:
         return jnp.ones_like(self.price)

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from hw.carbon import SystemCarbon
 from hw.chip import Chip
+from hw.conditions import Conditions
 from hw.cost import LevelCost, SystemCost, times, total
 from hw.network import Level, Network, spread
 from hw.ownership import Ownership
@@ -27,10 +28,13 @@ class Runtime(eqx.Module):
 
 
 class System(eqx.Module):
-    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on."""
+    """A chip gathered by ordered levels, innermost first: chips to a package, packages to a card, and so on.
+
+    `levels: {}` is one chip by itself.
+    """
 
     chip: Chip
-    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict)
+    levels: OrderedDict[str, Level] = eqx.field(converter=OrderedDict, metadata={"may_be_empty": True})
     runtime: Runtime
     ownership: Ownership
 
@@ -72,15 +76,18 @@ class System(eqx.Module):
             dies = dies * jnp.where(level.packaged > 0, level.fanout, 1.0)
         return dies
 
+    def engineering(self) -> Any:
+        """USD of one chip's share of its engineering."""
+        return self.chip.process.engineering_cost(self.chip.area()) / self.ownership.volume
+
     def cost_terms(self) -> SystemCost:
         """USD to build, term by term: chips, what gathers them, what joins them, and their share of engineering."""
         levels = {
             name: LevelCost(n * level.cost, n * level.joined() * level.link.part_cost)
             for (level, n), name in zip(self._parts(), self.levels, strict=True)
         }
-        engineering = self.chip.process.engineering_cost(self.chip.area()) / self.ownership.volume
         chips = times(self.chip.cost_terms(self.dies_per_package()), self.chips())
-        return SystemCost(chips, levels, self.chips() * engineering)
+        return SystemCost(chips, levels, self.chips() * self.engineering())
 
     def cost(self) -> Any:
         """USD to build: the sum of all terms, before any markup."""
@@ -104,9 +111,9 @@ class System(eqx.Module):
         """Square metres of compute dies."""
         return self.chips() * self.chip.area()
 
-    def peak_rate(self, formats: Formats) -> Any:
+    def peak_rate(self, formats: Formats, conditions: Conditions) -> Any:
         """Operations per second of all chips."""
-        return self.chips() * self.chip.engine.peak_rate(formats.weights, formats.activations)
+        return self.chips() * self.chip.engine.peak_rate(formats.weights, formats.activations, conditions)
 
     def holds_group(self, tensor: Any, pipeline: Any) -> Any:
         """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""

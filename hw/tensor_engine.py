@@ -9,7 +9,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.engine import Engine, EngineTime
+from hw.conditions import Conditions
+from hw.engine import Engine
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
@@ -60,13 +61,15 @@ class OutputTiles(Engine):
         fits = [jnp.where(rate.width >= width, rate.operations, 0.0) for rate in self.rates.values()]
         return jnp.max(jnp.stack(fits), axis=0)
 
-    def time(self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat) -> EngineTime:
-        rate = self.operations_per_clock(held, fed) * self.frequency
+    def time(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> tuple[Any, Any]:
+        rate = self.operations_per_clock(held, fed) * conditions.frequency
         times = [self._tiled(tile, m, k, n, count, rate) for tile in self.tiles.values()]
         best = times[0]
         for other in times[1:]:
             best = jnp.minimum(best, other)
-        return EngineTime(best, jnp.zeros_like(best))
+        return best, jnp.zeros_like(best)
 
     def _tiled(self, tile: Tile, m: Any, k: Any, n: Any, count: Any, rate: Any) -> Any:
         tiles = count * jnp.ceil(m / tile.rows) * jnp.ceil(n / tile.columns)
@@ -74,19 +77,25 @@ class OutputTiles(Engine):
         operations = jnp.ceil(tiles / self.cores) * 2 * tile.rows * tile.columns * k / splits
         return operations / (rate * tile.sustained_fraction)
 
-    def peak_rate(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        return self.cores * self.operations_per_clock(held, fed) * self.frequency
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        return self.cores * self.operations_per_clock(held, fed) * conditions.frequency
 
-    def peak_fill(self) -> Any:
-        return jnp.asarray(0.0)
+    def peak_fill(self, conditions: Conditions) -> Any:
+        return jnp.zeros_like(self.cores)
 
-    def operation_energy(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        """widest_energy is stated for the widest rate; energy falls as the rate rises."""
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """widest_energy is stated for the widest rate at the nominal voltage; energy falls as the rate rises."""
         widest = jnp.min(jnp.stack([rate.operations for rate in self.rates.values()]))
-        return self.widest_energy * widest / self.operations_per_clock(held, fed)
+        return self.widest_energy * widest / self.operations_per_clock(held, fed) * conditions.switching
 
-    def fill_byte_energy(self) -> Any:
-        return jnp.asarray(0.0)
+    def fill_byte_energy(self, conditions: Conditions) -> Any:
+        return jnp.zeros_like(self.cores)
+
+    def area(self) -> Any:
+        return self.cores * self.core_area
+
+    def leakage(self) -> Any:
+        return self.cores * self.core_static_power
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
         widest = max(float(rate.width) for rate in self.rates.values())

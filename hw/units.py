@@ -17,6 +17,7 @@ from typing import Any
 import equinox as eqx
 
 NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+POWER = re.compile(r"\b([munck]?m)([23])\b")
 SPREAD = "+/-"
 
 
@@ -40,13 +41,15 @@ def registry() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a field accepts: its unit, its bounds, and whether it counts whole things."""
+    """What a field accepts: its unit, its bounds, whether it counts whole things, whether it is a difference (of
+    temperatures, where 30 degC and 30 K are then the same)."""
 
     unit: str = ""
     above: float | None = None
     least: float | None = None
     most: float | None = None
     whole: bool = False
+    difference: bool = False
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Rule | None:
@@ -112,7 +115,11 @@ class Rule:
     def _convert(self, number: float, unit: str, text: str) -> float:
         units = registry()
         try:
-            return float(units.Quantity(number, _named(unit)).to(_named(self.unit)).magnitude)
+            return float(
+                units.Quantity(number, _difference(unit) if self.difference else _named(unit))
+                .to(_named(self.unit))
+                .magnitude
+            )
         except Exception as error:
             raise ValueError(f"{text!r} is not a {self.noun}; {self.example}") from error
 
@@ -126,7 +133,8 @@ class Rule:
     def example(self) -> str:
         samples = {
             "B/s": "4 TB/s", "B": "256 MB", "s": "115 ns", "Hz": "1.2 GHz", "J/B": "0.3 pJ/bit", "W": "600 W",
-            "m^2": "400 mm^2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
+            "W/m^2": "0.3 W/mm2", "K*m^2/W": "200 K*mm2/W",
+            "m^2": "400 mm2", "K": "105 degC", "USD/B": "10 USD/GB", "op/s": "300 Top/s", "J/op": "0.1 pJ/op",
             "B/clk": "64 B/clk", "USD": "1000 USD", "USD/J": "0.0929 USD/kWh", "m": "36 um", "V": "0.75 V",
             "kg/J": "0.39 kg/kWh", "kg/B": "0.05 kg/GB", "": "8" if self.whole else "0.8",
         }  # fmt: skip
@@ -141,6 +149,8 @@ def spread(text: Any) -> float:
     found, value = NUMBER.match(width), NUMBER.match(about)
     if not found or not value:
         raise ValueError(f"{text!r} has no readable spread; write it like '150 TB/s +/- 5 %'")
+    if found[1].startswith("-"):
+        raise ValueError(f"{text!r} has a negative spread; write it like '150 TB/s +/- 5 %'")
     if found[2] == "%":
         return float(found[1]) / 100
     return _relative(float(found[1]), found[2] or value[2], float(value[1]), value[2], text)
@@ -151,17 +161,21 @@ def _relative(width: float, width_unit: str, value: float, unit: str, text: str)
     units = registry()
     try:
         size = units.Quantity(value, _named(unit)).to_base_units()
-        difference = units.Quantity(
-            width, _named(width_unit).replace("degC", "delta_degC").replace("delta_delta", "delta")
-        )
+        difference = units.Quantity(width, _difference(width_unit))
         return float(difference.to(size.units).magnitude) / abs(float(size.magnitude))
     except Exception as error:
         raise ValueError(f"{text!r} has no readable spread; write it like '150 TB/s +/- 5 %'") from error
 
 
 def _named(unit: str) -> str:
-    """A unit as the registry knows it."""
+    """A unit as the registry knows it; mm2 is mm^2, as shells and override grammars dislike the caret."""
+    unit = POWER.sub(r"\1^\2", unit)
     return unit.replace("%", "percent").replace("\u00b0C", "degC") or "dimensionless"
+
+
+def _difference(unit: str) -> str:
+    """A unit of temperature read as a difference."""
+    return _named(unit).replace("degC", "delta_degC").replace("delta_delta", "delta")
 
 
 def quantity(
@@ -170,11 +184,12 @@ def quantity(
     above: float | None = None,
     least: float | None = 0,
     most: float | None = None,
+    difference: bool = False,
     default: Any = dataclasses.MISSING,
 ) -> Any:
     """A field that holds a float in `unit`; by default it may be zero but not negative. `default` stands where a
     configuration says nothing: only for what most parts do not have."""
-    rule = Rule(unit, above=above, least=None if above is not None else least, most=most)
+    rule = Rule(unit, above=above, least=None if above is not None else least, most=most, difference=difference)
     given = {} if default is dataclasses.MISSING else {"default": default}
     return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
@@ -204,13 +219,14 @@ def _converter(rule: Rule) -> Any:
 
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"),
             (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))  # fmt: skip
+AREAS = {"m^2": (1e6, "mm2"), "W/m^2": (1e-6, "W/mm2"), "K*m^2/W": (1e6, "K*mm2/W")}
 PLAIN = {"", "USD", "K", "kg", "token/s", "op/B", "dB", "B/clk"}
 
 
 def readable(unit: str, size: float) -> tuple[float, str]:
     """A factor and a unit that print a value of about this size with few digits: (1e-9, 'GHz')."""
-    if unit == "m^2":
-        return 1e6, "mm2"
+    if unit in AREAS:
+        return AREAS[unit]
     if unit in PLAIN or unit.startswith(("1/", "kg")) or size == 0 or not math.isfinite(size):
         return 1.0, unit
     scale, prefix = next(((s, p) for s, p in PREFIXES if abs(size) >= s * 0.9999), PREFIXES[-1])

@@ -176,23 +176,27 @@ def die_area(chip: dict[str, Any]) -> float:
     """Cores, what the tiers take of the die, and the rest."""
     area = chip["engine"]["cores"] * amount(chip["engine"]["core_area"]) + amount(chip["fixed_area"])
     for tier in chip["memory"].values():
-        if tier["_target_"] == "hw.memory.LocalSram":
+        if tier["_target_"] == "hw.sram.LocalSram":
             cell = amount(chip["process"]["sram_cell_area"])
             area += amount(tier["capacity"]) * 8 * cell / tier["array_efficiency"]
         else:
-            area += amount(tier.get("interface_area", tier.get("via_area")))
+            area += tier.get("parts", 1) * amount(tier.get("interface_area", tier.get("via_area")))
     return area
 
 
 def tier_bandwidth(chip: dict[str, Any], tier: dict[str, Any]) -> float:
     """Bytes a second of one tier while it streams."""
     engine = chip["engine"]
-    if tier["_target_"] == "hw.memory.LocalSram":
+    if tier["_target_"] == "hw.sram.LocalSram":
         return engine["cores"] * amount(tier["width"]) * amount(engine["frequency"])
     if tier["_target_"] == "hw.stacked.StackedDram":
-        pads = die_area(chip) * tier["overlap"] / amount(tier["pitch"]) ** 2 * tier["signal_share"]
-        return pads * amount(tier["pad_rate"]) / 8 * (1 - tier["refresh_share"])
-    return amount(tier["bandwidth"])
+        covered = die_area(chip) * tier["overlap"]
+        pads = covered / amount(tier["pitch"]) ** 2 * tier["signal_share"] * amount(tier["pad_rate"]) / 8
+        banks = tier["layers"] * covered / amount(tier["bank_area"]) * (1 - tier["spare_share"])
+        return min(pads, banks * amount(tier["bank_width"]) / amount(tier["bank_cycle"])) * (
+            1 - tier["refresh"]["share"]
+        )
+    return tier["parts"] * amount(tier["bandwidth"])
 
 
 class Channel:

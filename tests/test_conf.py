@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 import yaml
 from hydra.utils import instantiate
@@ -55,6 +57,19 @@ def test_there_is_something_to_read() -> None:
 )
 def test_every_choice_builds(override: str) -> None:
     assert candidate(override) is not None
+
+
+PARTS_OF_A_CHIP = sorted(folder.name for folder in (CONF / "hw/chip").iterdir() if folder.is_dir())
+
+
+@pytest.mark.parametrize(
+    "override", [f"hw/chip/{group}={name}" for group in PARTS_OF_A_CHIP for name in files(f"hw/chip/{group}")]
+)
+def test_every_part_fits_a_chip(override: str) -> None:
+    """Any part in the place of another of its kind: it builds, and the chip settles to finite numbers."""
+    found = candidate("hw=corsair_card", override)
+    state = found.hw.chip.settle(found.format)
+    assert all(math.isfinite(float(leaf)) for leaf in jax.tree.leaves(state))
 
 
 @pytest.mark.parametrize("path", parts(), ids=shown)

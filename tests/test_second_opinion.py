@@ -104,9 +104,18 @@ def composed(hw: str, model: str, number_format: str) -> dict[str, Any]:
     """The plain configuration; `dgx_h100_rack` is GPU nodes under one more level."""
     names = {"hw": hw.removesuffix("_rack"), "model": model, "format": number_format, "serving": "interactive"}
     cfg = {name: copy.deepcopy(section(name, choice)) for name, choice in names.items()}
+    keep_cool(cfg["hw"]["chip"])
     if names["hw"] != hw:
         cfg["hw"]["levels"]["rack"] = copy.deepcopy(section("hw", "squadrack_ethernet")["levels"]["rack"])
     return cfg
+
+
+def keep_cool(chip: dict[str, Any]) -> None:
+    """No limit lowers the clock and nothing warms: the simulation knows time, not heat."""
+    chip["cooling"] |= {"power_limit": "1e9 W", "thermal_resistance": "0 K*m^2/W"}
+    for tier in chip["memory"].values():
+        if "layer_resistance" in tier:
+            tier["layer_resistance"] = "0 K*m^2/W"
 
 
 def scale(node: dict[str, Any], rng: random.Random, low: float, high: float, *names: str) -> None:
@@ -301,7 +310,9 @@ def test_engines_agree_on_single_operators(index: int) -> None:
         simulated = ENGINES[cfg["_target_"]](cfg, op, case.cfg["format"], Conventions())
         formats = candidate.format
         shape = (float(op.vectors), float(op.inputs), float(op.outputs), float(op.count))
-        analytic = candidate.hw.chip.engine.time(*shape, getattr(formats, held), formats.activations)
+        analytic = candidate.hw.chip.engine.time(
+            *shape, getattr(formats, held), formats.activations, candidate.hw.chip.cold()
+        )
         assert simulated == pytest.approx(float(max(analytic)), rel=1e-6), op
 
 
@@ -318,7 +329,8 @@ def test_memories_agree_on_single_operators(index: int) -> None:
         simulated = play_operator(case.cfg, {"weights": weights, "cache": cache}, op, Conventions())
         work = WeightProduct(1.0, float(inputs), float(outputs), written, op.vector_ops)
         place = Placement(float(names.index(weights)), float(names.index(cache)))
-        analytic = float(max(chip.bounds(work, formats, place, chip.die())) + chip.engine.overhead)
+        bounds, _ = chip.bounds(work, formats, place, chip.settle(formats))
+        analytic = float(max(bounds) + chip.engine.overhead)
         assert simulated == pytest.approx(analytic, rel=1e-6), op
 
 

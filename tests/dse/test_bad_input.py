@@ -13,7 +13,7 @@ from running import Done, run_here, run_process
 from small import MACHINE, SMALL
 
 from dse.messages import message
-from dse.problem import Template, template
+from dse.problem import Problem, Template, template
 from dse.session import read_wanted
 from dse.single import answer
 
@@ -57,6 +57,8 @@ COMPONENTS = [
     ("format=fp8", ["format", "exponent", "format=mxint8"]),
     ("hw.chip.engine._target_=os.system", ["hw.chip.engine", "'os.system'", "hw., models."]),
     ("hw.chip.engine._target_=hw.engine.Nothing", ["hw.chip.engine", "'hw.engine.Nothing' does not exist"]),
+    ("hw.chip.cooling.thermal_resistance=200 K", ["thermal_resistance", "'200 K'", "'200 K*mm2/W'"]),
+    ("hw.chip.leakage.doubling=30 W", ["doubling", "'30 W'"]),
     ("hw.chip.memory.sram=3", ["hw.chip.memory", "component"]),
 ]
 
@@ -92,6 +94,38 @@ def test_a_mapping_that_cannot_be_is_refused(card: Template, name: str, value: A
         assert part in message(error.value)
 
 
+STACKS = [
+    ("hw.chip.memory.stack.overlap=-0.1", ["overlap", "-0.1", "above 0"]),
+    ("hw.chip.memory.stack.overlap=1.2", ["overlap", "1.2", "at most 1"]),
+    ("hw.chip.memory.stack.pitch=10 um", ["pitch: 10 um is below finest_pitch", "25 um", "finer bonding"]),
+    ("hw.chip.memory.stack.layers=0", ["layers", "0 must be at least 1"]),
+]
+
+
+@pytest.mark.parametrize(("word", "told"), STACKS, ids=[word for word, _ in STACKS])
+def test_a_stack_that_cannot_be_is_refused(word: str, told: list[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        template(["hw=raptor_card", word])
+    for part in told:
+        assert part in message(error.value)
+
+
+def test_a_search_that_would_break_a_rule_between_numbers_is_refused() -> None:
+    """Before anything is evaluated, at the least value of the range."""
+    space = {"hw.chip.memory.stack.pitch": ["36 um", "20 um"]}
+    problem = Problem(["hw=raptor_card"], space, read_wanted({"objective": "power"}), 8)
+    with pytest.raises(ValueError, match=r"space: hw.chip.memory.stack.pitch: pitch: 20 um is below finest_pitch"):
+        problem.evaluate(problem.space.designs(0, 2))
+
+
+def test_a_stack_too_hot_to_settle_is_said_in_words(tmp_path: Path) -> None:
+    words = ("task=evaluate", "hw=raptor_card", "format=mxint8", "tracking=none", "hydra.run.dir=run")
+    done = run_here(tmp_path, *words, "hw.chip.memory.stack.layers=16", "hw.chip.memory.stack.cooled_through=1")
+    assert done.code == 0, done.err
+    assert "does not settle: leakage and refresh feed on their own heat" in " ".join(done.out.split())
+    assert "nan" not in (tmp_path / "run" / "metrics.json").read_text().lower()
+
+
 WORDS = [
     ("hw.chip.engine.frequency=4 TB", ["command line", "frequency", "'4 TB'", "Hz", "'1.2 GHz'"]),
     ("hw.chip.engine.freqency=1 GHz", ["hw.chip.engine.freqency", "did you mean 'frequency'?"]),
@@ -99,7 +133,7 @@ WORDS = [
     ("+mapping.tenser=4", ["mapping", "'tenser'", "did you mean 'tensor'?"]),
     ("hwd.chip=1", ["hwd", "hw"]),
     ("hw=corsiar_card", ["hw=corsiar_card", "did you mean hw=corsair_card?"]),
-    ("hw/chip/memory=stack", ["hw/chip/memory=stack", "did you mean hw/chip/memory=stack_lpddr5x?"]),
+    ("hw/chip/memory=stack_lpddr5", ["hw/chip/memory=stack_lpddr5", "did you mean hw/chip/memory=stack_lpddr5x?"]),
     ("task=evalute", ["task=evalute", "did you mean task=evaluate?"]),
     ("mapping.tensor=48", ["mapping.tensor=48", "8 chips", "[1, 2, 4, 8]"]),
     ("format=fp8", ["format", "exponent", "format=mxint8"]),

@@ -16,8 +16,9 @@ from machines import SYSTEMS, candidate, modules
 from dse.evaluate import Candidate
 from hw.carbon import CarbonGroups
 from hw.chip import Placement
+from hw.conditions import Conditions, Heat
 from hw.cost import CostGroups
-from hw.memory import Die
+from hw.heat import State
 from hw.package import Load
 from hw.process import Process
 from models.numerics import Formats
@@ -25,15 +26,25 @@ from models.operators import CacheProduct, WeightProduct
 
 
 class Around(NamedTuple):
-    """What a component may be asked about: the die, process and formats of the machine that it is in."""
+    """What a component may be asked about: the state, process and formats of the machine that it is in."""
 
-    die: Die
+    state: State
     process: Process
     formats: Formats
 
     @classmethod
     def of(cls, found: Candidate) -> Around:
-        return cls(found.hw.chip.die(), found.hw.chip.process, found.format)
+        return cls(found.hw.chip.settle(found.format), found.hw.chip.process, found.format)
+
+    @property
+    def die(self) -> Conditions:
+        return self.state.logic
+
+    @property
+    def heat(self) -> Heat:
+        """A warm die; the memory that is asked gives off a tenth of its flux."""
+        warm, flux = self.state.logic.temperature, self.state.flux
+        return Heat(ambient=0.9 * warm, surface=0.95 * warm, logic=warm, through=flux, own=0.1 * flux)
 
 
 Given = Callable[[float, str], Any]  # a value in a unit, or the same in other base units
@@ -54,6 +65,9 @@ PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
 TIMES = ("s", "s")
+WORK = ("s", "s", "J", "J")
+BOUNDS = ("s", "s", "s", "s", "J", "J", "J", "J")
+CONDITIONS = ("", "m^2", "Hz", "", "V", "", "K", "")
 
 
 def formats_of(around: Around) -> tuple[Any, Any]:
@@ -77,8 +91,10 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("engineering_cost", "USD", lambda it, a, q: it.engineering_cost(q(4e-4, "m^2"))),
     ),
     "Substrate": (
-        Question("layers", "", lambda it, a, q: it.layers(q(4e-4, "m^2"), FOUR)),
-        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), FOUR)),
+        Question(
+            "layers", "", lambda it, a, q: [it.layers(q(mm2 * 1e-6, "m^2"), FOUR) for mm2 in (100, 200, 400, 800, 1600)]
+        ),
+        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), 1.0)),
     ),
     "Package": (
         Question("carrier", ("m^2", "USD", "kg", ""), lambda it, a, q: it.carrier(load(q))),
@@ -96,15 +112,19 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("energy_scale", "", lambda it, a, q: it.energy_scale(q(1.3e9, "Hz"))),
     ),
     "Engine": (
-        Question("time", TIMES, lambda it, a, q: it.time(*SHAPE, *formats_of(a))),
-        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a))),
-        Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill()),
-        Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a))),
-        Question("fill_byte_energy", "J/B", lambda it, a, q: it.fill_byte_energy()),
+        Question("time", TIMES, lambda it, a, q: it.time(*SHAPE, *formats_of(a), a.die)),
+        Question("run", WORK, lambda it, a, q: it.run(*SHAPE, *formats_of(a), a.die)),
+        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a), a.die)),
+        Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill(a.die)),
+        Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a), a.die)),
+        Question("fill_byte_energy", "J/B", lambda it, a, q: it.fill_byte_energy(a.die)),
+        Question("clock_limit", "Hz", lambda it, a, q: it.clock_limit(a.die)),
+        Question("noise", "", lambda it, a, q: it.noise(*formats_of(a), 4096.0)),
         Question("area", "m^2", lambda it, a, q: it.area()),
-        Question("peak_power", "W", lambda it, a, q: it.peak_power(*formats_of(a), q(6e12, "B/s"))),
+        Question("leakage", "W", lambda it, a, q: it.leakage()),
+        Question("peak_power", "W", lambda it, a, q: it.peak_power(*formats_of(a), q(6e12, "B/s"), a.die)),
     ),
-    "WeightStationaryArray": (
+    "WeightStationary": (
         Question("wide_columns", "", lambda it, a, q: it.wide_columns(a.formats.weights)),
         Question("serial_clocks", "clk", lambda it, a, q: it.serial_clocks(a.formats.activations)),
         Question("fill_clocks", "clk", lambda it, a, q: it.fill_clocks(a.formats.weights)),
@@ -117,8 +137,16 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("peak_bandwidth", "B/s", lambda it, a, q: it.peak_bandwidth(a.die)),
         Question("area", "m^2", lambda it, a, q: it.area(a.process)),
         Question("bandwidth_sustained", "B/s", lambda it, a, q: it.bandwidth_sustained(a.die)),
-        Question("time", "s", lambda it, a, q: it.time(q(1e6, "B"), a.die)),
-        Question("energy", "J", lambda it, a, q: it.energy(q(1e6, "B"))),
+        Question("byte_energy", "J/B", lambda it, a, q: it.byte_energy(a.die)),
+        Question("read_time", "s", lambda it, a, q: it.read_time(q(1e6, "B"), a.die)),
+        Question("write_time", "s", lambda it, a, q: it.write_time(q(1e6, "B"), a.die)),
+        Question("read_energy", "J", lambda it, a, q: it.read_energy(q(1e6, "B"), a.die)),
+        Question("write_energy", "J", lambda it, a, q: it.write_energy(q(1e6, "B"), a.die)),
+        Question("write_slowdown", "", lambda it, a, q: it.write_slowdown()),
+        Question("write_energy_ratio", "", lambda it, a, q: it.write_energy_ratio()),
+        Question("on_die", "", lambda it, a, q: it.on_die()),
+        Question("barrier", "K", lambda it, a, q: it.barrier(a.heat)),
+        Question("temperature", "K", lambda it, a, q: it.temperature(a.heat)),
         Question("cost", "USD", lambda it, a, q: it.cost(a.die)),
         Question("standby_power", "W", lambda it, a, q: it.standby_power(a.die)),
         Question("embodied", "kg", lambda it, a, q: it.embodied(a.die)),
@@ -127,6 +155,17 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("stacking_cost", "USD", lambda it, a, q: it.stacking_cost()),
         Question("blind_yield", "", lambda it, a, q: it.blind_yield(0.7)),
         Question("stacking_yield", "", lambda it, a, q: it.stacking_yield()),
+    ),
+    "BankedSram": (Question("rows", "", lambda it, a, q: it.rows()),),
+    "Sram": (Question("array_share", "", lambda it, a, q: it.array_share()),),
+    "StackedDram": (
+        Question("banks", "", lambda it, a, q: it.banks(a.die)),
+        Question("pad_bandwidth", "B/s", lambda it, a, q: it.pad_bandwidth(a.die)),
+        Question("bank_bandwidth", "B/s", lambda it, a, q: it.bank_bandwidth(a.die)),
+    ),
+    "Refresh": (
+        Question("scale", "", lambda it, a, q: it.scale(q(365.0, "K"))),
+        Question("relative_bandwidth", "", lambda it, a, q: it.relative_bandwidth(q(365.0, "K"))),
     ),
     "Link": (
         Question("rate", "B/s", lambda it, a, q: it.rate()),
@@ -145,18 +184,22 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Chip": (
         Question("area", "m^2", lambda it, a, q: it.area()),
-        Question("die", ("", "Hz", "m^2"), lambda it, a, q: it.die()),
+        Question("cold", CONDITIONS, lambda it, a, q: it.cold()),
         Question("cost", "USD", lambda it, a, q: it.cost(FOUR)),
         Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(FOUR)),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms(FOUR)),
-        Question("bounds", "s", lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.die)),
-        Question("bounds.cache", "s", lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.die)),
-        Question("fetch_time", "s", lambda it, a, q: it.fetch_time(q(1e6, "B"), 0.0, a.die)),
-        Question("fetch_energy", "J", lambda it, a, q: it.fetch_energy(q(1e6, "B"), 0.0)),
-        Question("switching_scale", "", lambda it, a, q: it.switching_scale()),
-        Question("static_power", "W", lambda it, a, q: it.static_power(q(350.0, "K"), it.die())),
-        Question("full_load", ("W", "W", "K"), lambda it, a, q: it.full_load(a.formats, a.die)),
-        Question("heat_headroom", "K", lambda it, a, q: it.heat_headroom(q(350.0, "K"))),
+        Question("bounds", BOUNDS, lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.state)),
+        Question("bounds.cache", BOUNDS, lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.state)),
+        Question("moving_time", "s", lambda it, a, q: it.moving_time(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
+        Question("moving_energy", "J", lambda it, a, q: it.moving_energy(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
+        Question("leaking_power", "W", lambda it, a, q: it.leaking_power(a.die)),
+        Question("settle", CONDITIONS, lambda it, a, q: it.settle(a.formats).logic),
+        Question("settle.watts", "W", lambda it, a, q: (it.settle(a.formats).powers, it.settle(a.formats).idle)),
+        Question("settle.flux", "W/m^2", lambda it, a, q: it.settle(a.formats).flux),
+        Question("power_headroom", "W", lambda it, a, q: it.power_headroom(a.state)),
+        Question("heat_headroom", "K", lambda it, a, q: it.heat_headroom(a.state)),
+        Question("clock_headroom", "", lambda it, a, q: it.clock_headroom(a.state)),
+        Question("hottest_memory", "K", lambda it, a, q: it.hottest_memory(a.state)),
     ),
     "System": (
         Question("fanouts", "", lambda it, a, q: it.fanouts),
@@ -164,11 +207,12 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("dies_per_package", "", lambda it, a, q: it.dies_per_package()),
         Question("cost", "USD", lambda it, a, q: it.cost()),
         Question("cost_terms", "USD", lambda it, a, q: it.cost_terms()),
+        Question("engineering", "USD", lambda it, a, q: it.engineering()),
         Question("carbon", "kg", lambda it, a, q: it.carbon()),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
-        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats)),
+        Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
         Question("holds_group", "", lambda it, a, q: it.holds_group(FOUR, TWO)),
         Question("replicas", "", lambda it, a, q: it.replicas(FOUR, TWO)),
         Question(
@@ -205,6 +249,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
 }
 TOLD_APART = {  # public names that answer nothing in numbers
     "refusal": "words, before anything is traced",
+    "caution": "words, before anything is traced",
     "tiers": "components, asked by themselves",
 }
 

@@ -37,6 +37,60 @@ def assert_equal(found: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> N
             np.testing.assert_allclose(np.asarray(one, float), np.asarray(other, float), rtol=ROUNDING, err_msg=name)
 
 
+ELSEWHERE = {  # fields that a component holds for others, and who asks for them
+    "temperature_limit": "Chip.heat_headroom",
+    "heat_flux_limit": "Chip.heat_headroom",
+    "power_limit": "hw.heat.settle",
+    "finest_pitch": "a rule for the pitch",
+    "floor_voltage": "below the clocks that are asked here",
+    "frequency": "hw.heat.conditions, for an engine",
+    "overhead": "dse.step.run",
+    "sram_cell_area": "Sram.area",
+    "packaged": "System.dies_per_package, for a level",
+    "carbon": "System.carbon_terms, for a level",
+    "volume": "System.engineering",
+    "known_good": "0 or not 0, with nothing between",
+    "layer_yield": "asked where layers are not known to be good",
+    "power": "System.idle_power, for a level",
+    "cost": "System.cost, for a level",
+    "energy": "Group, for a link",
+    "part_power": "System.idle_power",
+    "part_cost": "System.cost",
+}
+
+
+def one_of_each_kind() -> list[Any]:
+    """The first instance of every class of hardware."""
+    found: dict[type, Any] = {}
+    for where, component, machine in instances():
+        if type(component).__module__.startswith("hw.") and questions(component):
+            found.setdefault(type(component), pytest.param(component, machine, id=where))
+    return list(found.values())
+
+
+@pytest.mark.parametrize(("component", "machine"), one_of_each_kind())
+def test_every_number_moves_an_answer(component: eqx.Module, machine: Candidate) -> None:
+    """A field that nothing reads is a promise that is not kept."""
+    around, shape = Around.of(machine), jax.tree.structure(component)
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_flatten_with_path(component)[0]]
+    leaves = [float(leaf) for leaf in jax.tree.leaves(component)]
+
+    @jax.jit
+    @jax.vmap
+    def asked(values: Any) -> Any:
+        return jnp.stack(jax.tree.leaves(answers(jax.tree.unflatten(shape, list(values)), around, plainly))).astype(
+            float
+        )
+
+    rows = np.tile(leaves, (1 + len(leaves), 1))
+    for row, index in zip(rows[1:], range(len(leaves)), strict=True):
+        row[index] = 0.5 * leaves[index] if leaves[index] else 0.5
+    before, *after = asked(rows)
+    own = {f".{name}" for name in type(component).__dataclass_fields__}  # what parts hold is asked of them
+    idle = {path for path, found in zip(paths, after, strict=True) if path in own and np.array_equal(before, found)}
+    assert {path for path in idle if path[1:] not in ELSEWHERE} == set()
+
+
 @pytest.mark.parametrize(
     ("component", "machine"), [pytest.param(component, machine, id=where) for where, component, machine in instances()]
 )

@@ -25,7 +25,7 @@ QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, ru
 # Fields that help when they grow, and fields that help when they shrink; where they stand is looked up.
 FASTER = (
     "engine.cores", "engine.frequency", "engine.fill_width", "vector.rate", "bandwidth", "memory.sram.width",
-    "memory.stack.pad_rate", "sustained_fraction",
+    "memory.stack.pad_rate", "memory.stack.bank_width", "sustained_fraction",
 )  # fmt: skip
 SLOWER = ("latency", "engine.overhead", "runtime.step_time", "runtime.layer_time", "oversubscription")
 FRACTIONS = ("sustained_fraction",)
@@ -56,8 +56,17 @@ def names(found: Candidate) -> list[str]:
 
 
 @functools.cache
+def cool(machine: str, *overrides: str) -> Candidate:
+    """The machine without the limits at which more of one part leaves less power for another."""
+    limits = ["hw.chip.cooling.power_limit=1e9 W", "hw.chip.cooling.thermal_resistance=0 K*m2/W"]
+    if "stack" in candidate(f"hw={machine}").hw.chip.memory:
+        limits.append("hw.chip.memory.stack.layer_resistance=0 K*m2/W")
+    return candidate(f"hw={machine}", *limits, *overrides)
+
+
+@functools.cache
 def knobs(machine: str) -> list[Knob]:
-    found = candidate(f"hw={machine}")
+    found = cool(machine)
     keys = [key for key in names(found) if key.startswith("hw.") and key.endswith(FASTER + SLOWER)]
     return [Knob(key, leaf_index(found, key), key.endswith(FASTER)) for key in keys]
 
@@ -65,7 +74,7 @@ def knobs(machine: str) -> list[Knob]:
 @functools.cache
 def times_of(machine: str) -> Callable[[np.ndarray, Mapping], Any]:
     """Compiled once a machine: machines like it [machines, leaves] under one mapping to both times and legality."""
-    shape = jax.tree.structure(candidate(f"hw={machine}"))
+    shape = jax.tree.structure(cool(machine))
 
     def times(leaves: Any, laid: Mapping) -> Any:
         answer = evaluate(jax.tree.unflatten(shape, list(leaves)), laid)
@@ -77,14 +86,14 @@ def times_of(machine: str) -> Callable[[np.ndarray, Mapping], Any]:
 def draw_machine(machine: str, rng: random.Random) -> list[float]:
     """The leaves of a machine like the shipped one, each improvable number between a quarter and four times it."""
     serving = rng.choice(("chat", "interactive"))
-    leaves = [float(leaf) for leaf in jax.tree.leaves(candidate(f"hw={machine}", f"serving={serving}"))]
+    leaves = [float(leaf) for leaf in jax.tree.leaves(cool(machine, f"serving={serving}"))]
     for knob in knobs(machine):
         leaves[knob.index] = knob.better(leaves[knob.index], 4 ** rng.uniform(-1, 1))
     return leaves
 
 
 def draw_mapping(machine: str, rng: random.Random, staged: bool) -> Mapping:
-    found = candidate(f"hw={machine}")
+    found = cool(machine)
     tensor, pipeline = rng.choice([pair for pair in degrees(found) if (pair[1] > 1) == staged])
     tiers = range(len(found.hw.chip.tiers))
     batch = round(2 ** rng.uniform(0, 7))
@@ -158,7 +167,7 @@ def test_layers_are_spread_as_well_as_they_can_be(layers: int, stages: int, rati
 
 def values_and_slopes(machine: str, leaves: list[float], laid: Mapping) -> tuple[float, list[float]]:
     """The time per output token and its slope along every improvable number."""
-    shape, found = jax.tree.structure(candidate(f"hw={machine}")), knobs(machine)
+    shape, found = jax.tree.structure(cool(machine)), knobs(machine)
 
     def time(values: list[Any]) -> Any:
         given = list(leaves)
@@ -188,7 +197,7 @@ def test_the_compiled_model_is_the_plain_one(machine: str) -> None:
     """The times above are of the compiled model; sums may be taken in another order there."""
     rng = random.Random(7)
     leaves, laid = draw_machine(machine, rng), draw_mapping(machine, rng, staged=True)
-    plainly = evaluate(jax.tree.unflatten(jax.tree.structure(candidate(f"hw={machine}")), leaves), laid).metrics
+    plainly = evaluate(jax.tree.unflatten(jax.tree.structure(cool(machine)), leaves), laid).metrics
     found = times_of(machine)(improved(machine, leaves, rng), arrays(laid))
     assert float(found[0][0]) == pytest.approx(float(plainly.time_per_output_token), rel=1e-12)
     assert float(found[1][0]) == pytest.approx(float(plainly.time_to_first_token), rel=1e-12)

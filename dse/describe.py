@@ -1,0 +1,112 @@
+"""task=describe: a machine as it is composed: its figures, its numbers with their sources, and its drawing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dse import outline
+from dse.compose import Origin
+from dse.console import console
+from dse.drawing import drawing
+from dse.figures import Figure, Pairs, accepted, figures, totals
+from dse.problem import Template, template
+from dse.provenance import assumptions
+from dse.schema import build, rule_at
+from dse.session import Session, about
+from dse.spreads import elasticities, first_order, largest
+from dse.store import write_json, write_whole
+from hw.units import spread
+
+NUMBERS = "format/number"  # the group whose files are number formats
+WEAK = ("assumed", "unsourced")
+MOST_ASSUMPTIONS = 5
+
+
+def run(session: Session) -> None:
+    """Describe, write describe.json and machine.svg, print."""
+    found = template(session.overrides)
+    sections = {"hw": machine_section(found, session.choices)}
+    machine = sections["hw"]
+    session.folder.mkdir(parents=True, exist_ok=True)
+    written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
+    write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
+    write_json(written, sections | about(session))
+    outline.show(machine, found.config["hw"])
+    console.print(f"written to {written}")
+    console.print(f"drawn in   {drawn}")
+
+
+def machine_section(found: Template, choices: Mapping[str, str]) -> dict[str, Any]:
+    """The section `hw` of describe.json: plain data in SI units."""
+    system, formats = found.candidate.hw, found.candidate.format
+    chosen = choices.get("format", "format")
+    pairs = number_pairs() | {chosen: (formats.weights, formats.activations)}
+    rows = numbers(found)
+    return {
+        "name": choices.get("hw", "machine"),
+        "format": chosen,
+        "figures": plain(figures(system, formats, accepted(system, pairs))),
+        "numbers": rows,
+        "sources": {"total": len(rows), "counts": dict(Counter(row["confidence"] for row in rows).most_common())},
+    } | sensitivity(found, chosen, rows)
+
+
+def number_pairs() -> dict[str, Any]:
+    """Each number format of the configuration, for both operands; none outside of a running application."""
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    if not GlobalHydra.instance().is_initialized():
+        return {}
+    loader: Any = GlobalHydra.instance().config_loader()
+    found = {}
+    for name in loader.get_group_options(NUMBERS):
+        content = OmegaConf.to_container(loader.repository.load_config(f"{NUMBERS}/{name}").config)
+        number = build(content, f"{NUMBERS}/{name}")  # type: ignore[arg-type]
+        found[name] = (number, number)
+    return found
+
+
+def plain(found: Any) -> Any:
+    """Figures as plain data: value, unit, means."""
+    if isinstance(found, Figure):
+        return {"value": float(found.value), "unit": found.unit, "means": found.means}
+    return {name: plain(inner) for name, inner in found.items()}
+
+
+def numbers(found: Template) -> list[dict[str, Any]]:
+    """A row for every number of the machine: path, as written, in the declared unit, and where it comes from."""
+    rows = []
+    for row in assumptions("", found.config, Origin(found.overrides)):
+        rule = rule_at(found.config, row["path"].split("."))
+        kept = {"path": row["path"], "written": row["value"]}
+        kept |= {"value": rule.read(_typed(row["value"], rule.unit)), "unit": rule.unit} if rule else {}
+        told = {"source": row["source"], "citation": row["cite"], "confidence": row["kind"], "file": row["file"]}
+        rows.append(kept | {"spread": spread(row["value"])} | told)
+    return rows
+
+
+def _typed(text: str, unit: str) -> Any:
+    return text if unit else text.partition(" ")[0]
+
+
+def sensitivity(found: Template, chosen: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What stated spreads and weak numbers mean for the totals: `spreads` and `assumptions`."""
+    system, formats = found.candidate.hw, found.candidate.format
+    pairs: Pairs = {chosen: (formats.weights, formats.activations)}
+
+    def answers(given: Any) -> dict[str, Any]:
+        return {name: figure.value for name, figure in totals(figures(given, formats, pairs), chosen).items()}
+
+    moved = elasticities(answers, system, "hw")
+    widths = {row["path"]: row["spread"] for row in rows if row["spread"] > 0}
+    weak = [row["path"] for row in rows if row["confidence"] in WEAK]
+    known = totals(figures(system, formats, pairs), chosen)
+    spreads = {name: plain(known[name]) | vars(first_order(moved[name], widths)) for name in moved}
+    asked = ("cost", "power", f"tiers.{next(iter(system.chip.memory))}.bandwidth")
+    return {
+        "spreads": spreads,
+        "assumptions": {name: largest(moved[name], weak, MOST_ASSUMPTIONS) for name in asked},
+    }
