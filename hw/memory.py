@@ -131,7 +131,7 @@ class Dram(Memory):
     parts : stacks, channels or modules; capacity, bandwidth and interface_area (the compute die's side) are of one.
     bandwidth is the data sheet's; a hot memory refreshes more often and gives less. coupling : share of the logic's
     rise over the ambient that the memory feels, near 1 on a shared cold plate, small on a board of its own.
-    package_area : that one part takes in the package; 0 on the board.
+    stack_area : that one part takes in the package; 0 on the board.
     """
 
     refresh: Refresh
@@ -147,7 +147,7 @@ class Dram(Memory):
     coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
     carbon: Array = quantity("kg/B")
-    package_area: Array = quantity("m^2", default=0.0)
+    stack_area: Array = quantity("m^2", default=0.0)
 
     def bytes_held(self, conditions: Conditions) -> Any:
         return self.parts * self.capacity
@@ -166,7 +166,7 @@ class Dram(Memory):
         return self.parts * self.interface_area
 
     def beside(self) -> Beside:
-        return Beside(jnp.where(self.package_area > 0, self.parts, 0.0), self.parts * self.package_area)
+        return Beside(jnp.where(self.stack_area > 0, self.parts, 0.0), self.parts * self.stack_area)
 
     def temperature(self, heat: Heat) -> Any:
         return heat.ambient + self.coupling * (heat.logic - heat.ambient)
@@ -193,7 +193,7 @@ class NonVolatile(Memory):
     coupling: Array = fraction()
     temperature_limit: Array = quantity("K", above=0)
     carbon: Array = quantity("kg/B")
-    package_area: Array = quantity("m^2", default=0.0)
+    stack_area: Array = quantity("m^2", default=0.0)
 
     def bytes_held(self, conditions: Conditions) -> Any:
         return self.parts * self.capacity
@@ -217,7 +217,7 @@ class NonVolatile(Memory):
         return self.parts * self.interface_area
 
     def beside(self) -> Beside:
-        return Beside(jnp.where(self.package_area > 0, self.parts, 0.0), self.parts * self.package_area)
+        return Beside(jnp.where(self.stack_area > 0, self.parts, 0.0), self.parts * self.stack_area)
 
     def temperature(self, heat: Heat) -> Any:
         return heat.ambient + self.coupling * (heat.logic - heat.ambient)

@@ -76,15 +76,18 @@ class System(eqx.Module):
             dies = dies * jnp.where(level.packaged > 0, level.fanout, 1.0)
         return dies
 
+    def engineering(self) -> Any:
+        """USD of one chip's share of its engineering."""
+        return self.chip.process.engineering_cost(self.chip.area()) / self.ownership.volume
+
     def cost_terms(self) -> SystemCost:
         """USD to build, term by term: chips, what gathers them, what joins them, and their share of engineering."""
         levels = {
             name: LevelCost(n * level.cost, n * level.joined() * level.link.part_cost)
             for (level, n), name in zip(self._parts(), self.levels, strict=True)
         }
-        engineering = self.chip.process.engineering_cost(self.chip.area()) / self.ownership.volume
         chips = times(self.chip.cost_terms(self.dies_per_package()), self.chips())
-        return SystemCost(chips, levels, self.chips() * engineering)
+        return SystemCost(chips, levels, self.chips() * self.engineering())
 
     def cost(self) -> Any:
         """USD to build: the sum of all terms, before any markup."""

@@ -93,8 +93,10 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("engineering_cost", "USD", lambda it, a, q: it.engineering_cost(q(4e-4, "m^2"))),
     ),
     "Substrate": (
-        Question("layers", "", lambda it, a, q: it.layers(q(4e-4, "m^2"), FOUR)),
-        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), FOUR)),
+        Question(
+            "layers", "", lambda it, a, q: [it.layers(q(mm2 * 1e-6, "m^2"), FOUR) for mm2 in (100, 200, 400, 800, 1600)]
+        ),
+        Question("cost", "USD", lambda it, a, q: it.cost(q(4e-4, "m^2"), 1.0)),
     ),
     "Package": (
         Question("carrier", ("m^2", "USD", "kg", ""), lambda it, a, q: it.carrier(load(q))),
@@ -283,6 +285,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("dies_per_package", "", lambda it, a, q: it.dies_per_package()),
         Question("cost", "USD", lambda it, a, q: it.cost()),
         Question("cost_terms", "USD", lambda it, a, q: it.cost_terms()),
+        Question("engineering", "USD", lambda it, a, q: it.engineering()),
         Question("carbon", "kg", lambda it, a, q: it.carbon()),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
