@@ -320,13 +320,13 @@ def test_fitting_again_gives_the_shipped_constants() -> None:
 
 @needs_facts
 def test_published_macros_are_met_out_of_sample(facts: dict[str, Any]) -> None:
-    """No tolerance was aimed at; the median misses by 38 %, and intervals of 90 % hold 88 % of 24 rows."""
+    """The median misses by 30 %, and intervals of 90 % hold 88 % of 24 rows: a little room for other libraries."""
     check_schema(facts)
     roles = {row["role"] for row in facts["rows"]}
     assert roles == {LEFT_OUT, EXCLUDED}
     assert facts["overall"] == facts[LEFT_OUT]
     assert facts["overall"]["count"] >= 20
-    assert facts["overall"]["median_absolute_error"] < 0.42
+    assert facts["overall"]["median_absolute_error"] < 0.35
     assert facts["overall"]["inside_spread"] > 0.8
     assert facts["in_sample"]["median_absolute_error"] <= facts["overall"]["median_absolute_error"]
     assert facts["warnings"] == []
