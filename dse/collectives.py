@@ -7,7 +7,6 @@ the links' protocols should have.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
@@ -21,7 +20,10 @@ import numpy as np
 
 import dse.precision  # noqa: F401
 from dse.compose import conf_folder
+from dse.measured import folder
 from dse.schema import build
+from dse.validate import FITTED, PREDICTED, Validation
+from dse.validate import Row as Compared
 from hw.link import Link
 from hw.units import Rule
 
@@ -44,11 +46,6 @@ class Row(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.machine}: {self.operation} by {self.by}, {self.parts} parts, {self.size:.0f} B"
-
-
-def data_folder() -> Path:
-    """Where the measurements are."""
-    return Path(os.environ.get("INFERSCAPE_DATA", conf_folder().parents[1] / "shared" / "measured"))
 
 
 def suite() -> dict[str, Any]:
@@ -151,24 +148,37 @@ def modelled(data: Path) -> list[tuple[Row, float]]:
     return found
 
 
-def rows(data: Path) -> list[dict[str, Any]]:
-    """Every measurement as measured and modelled seconds, the band of the fitted rows around it, error and role."""
-    pairs, bands = modelled(data), {}
+def bands(pairs: list[tuple[Row, float]]) -> dict[str, tuple[float, float]]:
+    """Of each machine, between which measured over modelled nine in ten of the fitted rows lie."""
+    found = {}
     for machine in {row.machine for row, _ in pairs}:
         ratios = [row.seconds / time for row, time in pairs if row.machine == machine and row.role == "fit"]
-        bands[machine] = np.quantile(ratios, BAND)
-    return [
-        {
-            "name": row.name,
-            "measured": row.seconds,
-            "modelled": time,
-            "lower": time * bands[row.machine][0],
-            "upper": time * bands[row.machine][1],
-            "error": time / row.seconds - 1,
-            "role": row.role,
-        }
-        for row, time in pairs
-    ]
+        low, high = np.quantile(ratios, BAND)
+        found[machine] = (float(low), float(high))
+    return found
+
+
+def validation(data: Path) -> Validation:
+    """Every measurement against the links as configured; fitted rows are told apart."""
+    pairs = modelled(data)
+    around = bands(pairs)
+    return Validation([_judged(row, time, around[row.machine]) for row, time in pairs])
+
+
+def _judged(row: Row, time: float, band: tuple[float, float]) -> Compared:
+    fitted = row.role == "fit"
+    return Compared(
+        name=row.name,
+        kind=f"{row.machine}, {row.by}",
+        quantity=f"{row.operation}_seconds",
+        node_nm=None,
+        measured=row.seconds,
+        modelled=time,
+        lower=time * band[0],
+        upper=time * band[1],
+        role=FITTED if fitted else PREDICTED,
+        in_sample=time if fitted else None,
+    )
 
 
 # ---- fit --------------------------------------------------------------------------------------------------------
@@ -256,7 +266,7 @@ def curves(sizes: Any) -> dict[tuple[str, str, int, str], list[tuple[float, floa
 
 def main(words: list[str]) -> None:
     """Print constants or errors, and draw the picture."""
-    data = data_folder()
+    data = folder()
     if "fit" in words:
         for machine, constants in fit(data).items():
             for key, value in constants.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from dse.console import console, digits, table
+from dse.measured import folder
 from dse.schema import nearest
 from dse.session import Session, about
 from dse.store import write_json
 
-EXCLUDED, PREDICTED, LEFT_OUT = "excluded", "predicted", "leave_one_chip_out"
+EXCLUDED, PREDICTED, LEFT_OUT, FITTED = "excluded", "predicted", "leave_one_chip_out", "fitted"
+MOST_SHOWN, WORST = 60, 20  # rows on the console: all of few, the worst of many; validation.json has all
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,18 @@ def silicon(path: Path) -> Validation:
     return validation(path)
 
 
-# A suite: its function, and the file it reads unless `data` names one, beside the folder of measurements.
-SUITES: dict[str, tuple[Suite, str]] = {"silicon": (silicon, "facts/imc_silicon.csv")}
+def collectives(path: Path) -> Validation:
+    """Measured collectives of GPU nodes."""
+    from dse.collectives import validation
+
+    return validation(path)
+
+
+# A suite: its function, and what it reads unless `data` names another, from the folder of measurements.
+SUITES: dict[str, tuple[Suite, str]] = {
+    "silicon": (silicon, "../facts/imc_silicon.csv"),
+    "collectives": (collectives, "."),
+}
 
 
 def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
@@ -86,9 +97,8 @@ def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
     suite, file = SUITES[name]
     if config["data"]:
         return suite, Path(str(config["data"]))
-    measured = Path(os.environ.get("INFERSCAPE_DATA", "../shared/measured"))
-    if not (path := measured.parent / file).is_file():
-        raise FileNotFoundError(f"data: there is no {path}; name a file, such as data=my_{Path(file).name}")
+    if not (path := folder() / file).exists():
+        raise FileNotFoundError(f"data: there is no {path}; name a file or folder of your own with data=…")
     return suite, path
 
 
@@ -105,8 +115,8 @@ def run(session: Session) -> None:
 
 def report(found: Validation) -> dict[str, Any]:
     """The rows and their errors summed up: overall (never on a row's own fit), in sample, left out, by kind."""
-    judged = [row for row in found.rows if row.role != EXCLUDED]
-    fitted = [row for row in judged if row.in_sample is not None]
+    fitted = [row for row in found.rows if row.in_sample is not None]
+    judged = [row for row in found.rows if row.role not in (EXCLUDED, FITTED)]
     left = [row for row in judged if row.role == LEFT_OUT]
     by = {
         f"by_{name}": {
@@ -153,13 +163,17 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 
 def show(found: Validation, content: Mapping[str, Any]) -> None:
     """The table of rows, what was left out, and the errors in words."""
-    judged = [row for row in found.rows if row.role != EXCLUDED]
+    judged = [row for row in found.rows if row.role not in (EXCLUDED, FITTED)]
+    shown, few = judged, len(judged) <= MOST_SHOWN
+    if not few:
+        shown = sorted(judged, key=lambda row: -abs(row.error or 0))[:WORST]
     heads = ["name", "kind", "quantity", "nm", "measured", "modelled", "lower", "upper", "error", "inside", "role"]
     cells = [[r.name, r.kind, r.quantity, digits(r.node_nm), digits(r.measured), digits(r.modelled), digits(r.lower),
               digits(r.upper), f"{r.error or 0:+.0%}", "yes" if r.inside else "no", r.role.replace("_", " ")]
-             for r in judged]  # fmt: skip
+             for r in shown]  # fmt: skip
     if cells:
-        table("measured by others against modelled; lower to upper holds nine of ten", heads, cells)
+        which = "" if few else f", the {WORST} worst of {len(judged)}"
+        table(f"measured by others against modelled{which}; lower to upper holds nine of ten", heads, cells)
     for row in found.rows:
         if row.role == EXCLUDED:
             console.print(f"left out: {row.name} {row.quantity}: {row.note}")

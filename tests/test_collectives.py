@@ -6,10 +6,12 @@ import math
 
 import pytest
 
-from dse.collectives import OPERATIONS, data_folder, errors, fit, link_of, modelled, rows, suite
+from dse.collectives import OPERATIONS, errors, fit, link_of, modelled, suite, validation
+from dse.measured import folder
+from dse.validate import FITTED, PREDICTED, report
 
 MACHINES = suite()["machines"]
-DATA = data_folder()
+DATA = folder()
 # Fifteen per cent, the median over sizes from 1 kB to 1 GB: between sizes the library changes its way, and its time
 # doubles in one step where a smooth model does not; the same chip from two vendors differs by 2 to 6 %.
 TOLERANCE = 0.15
@@ -33,15 +35,18 @@ def test_medians_are_within_the_tolerance() -> None:
     assert held >= {(machine, operation) for machine in MACHINES for operation in OPERATIONS}
 
 
-def test_rows_say_what_was_measured_and_modelled() -> None:
-    found = rows(DATA)
-    assert {row["role"] for row in found} == {"fit", "held out"}
-    assert len({row["name"] for row in found}) == len(found)
-    for row in found:
-        assert row["error"] == pytest.approx(row["modelled"] / row["measured"] - 1)
-        assert 0 < row["lower"] < row["upper"]
-    within = [row["lower"] <= row["measured"] <= row["upper"] for row in found if row["role"] == "held out"]
-    print(f"{sum(within) / len(within):.0%} of the held-out rows within the 90 % band of the fitted ones")
+def test_the_suite_judges_held_out_rows() -> None:
+    found = validation(DATA)
+    assert {row.role for row in found.rows} == {FITTED, PREDICTED}
+    assert len({row.name for row in found.rows}) == len(found.rows)
+    for row in found.rows:
+        assert row.lower is not None
+        assert row.upper is not None
+        assert 0 < row.lower < row.upper
+    errors = report(found)
+    print(f"{errors['overall']['inside_spread']:.0%} of the held-out rows within the 90 % band of the fitted ones")
+    assert errors["overall"]["count"] == sum(row.role == PREDICTED for row in found.rows)
+    assert errors["in_sample"]["count"] == sum(row.role == FITTED for row in found.rows)
 
 
 def test_the_constants_are_those_of_the_fit() -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import equinox as eqx
 import jax
 import numpy as np
 import pytest
 
 from dse.evaluate import evaluate
+from dse.measured import folder
 from dse.metrics import Mapping
 from dse.problem import template
 
-DATA = Path(os.environ.get("INFERSCAPE_DATA", Path(__file__).resolve().parents[2] / "shared" / "measured"))
+DATA = folder()
 MODELS = {"Llama 3 8B": "llama3_8b", "Llama 3 70B": "llama3_70b", "Llama 2 70B": "llama2_70b"}
 
 

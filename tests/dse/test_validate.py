@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ from machines import composed
 from running import run_here
 
 from dse.bayes import Posterior, Prior, averaging, fit
+from dse.measured import folder
 from dse.silicon import validation
 from dse.silicon_fit import LAWS, node_law
 from dse.silicon_record import EVERY, plain, refit, shipped
 from dse.silicon_rows import REQUIRED, chip_name, read
 from dse.validate import EXCLUDED, LEFT_OUT, PREDICTED, Row, summary
 
-DATA = Path(os.environ.get("INFERSCAPE_DATA", Path(__file__).resolve().parents[3] / "shared" / "measured"))
+DATA = folder()
 FACTS = DATA.parent / "facts" / "imc_silicon.csv"
 needs_facts = pytest.mark.skipif(not FACTS.is_file(), reason=f"no published macros beside INFERSCAPE_DATA ({FACTS})")
 FIVE = ("count", "median_absolute_error", "p90_absolute_error", "bias", "inside_spread")

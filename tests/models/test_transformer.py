@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,8 +10,9 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machines import ROOT, candidate, files
+from machines import candidate, files
 
+from dse.measured import folder
 from models.attention import GroupedQueryAttention
 from models.feedforward import GatedFeedForward
 from models.operators import CacheProduct, WeightProduct, Work
@@ -22,7 +21,7 @@ from models.transformer import Transformer
 
 NAMES = {"llama3_8b": "Llama 3 8B", "llama3_70b": "Llama 3 70B", "llama2_70b": "Llama 2 70B"}
 MODELS = files("model")
-TABLE = Path(os.environ.get("INFERSCAPE_DATA", ROOT.parent / "shared" / "measured")) / "model_configs.csv"
+TABLE = folder() / "model_configs.csv"
 SPARE = jax.ShapeDtypeStruct  # arguments that are never there: programs are counted, not run
 
 
