@@ -59,7 +59,7 @@ def refuse_formats(candidate: Candidate) -> None:
     for name, held in (("weights", formats.weights), ("cache", formats.cache)):
         refusal = engine.refusal(held, formats.activations)
         if refusal:
-            raise ValueError(f"format.{name}: {refusal}, such as format=mxint8")
+            raise ValueError(f"format.{name}: {refusal}")
 
 
 def refuse_contexts(candidate: Candidate) -> None:

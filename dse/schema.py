@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
+import re
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,9 +46,12 @@ def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:
         )
     module, _, cls = str(name).rpartition(".")
     try:
-        return getattr(importlib.import_module(module), cls)
+        found = getattr(importlib.import_module(module), cls)
     except (ImportError, AttributeError):
         raise ValueError(f"{locate(path)}: _target_: {name!r} does not exist; name a class of a module") from None
+    if not dataclasses.is_dataclass(found) or inspect.isabstract(found):
+        raise ValueError(f"{locate(path)}: _target_: {name!r} is no component that can be built; name a final class")
+    return found  # type: ignore[return-value]
 
 
 def checked(node: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any]:
@@ -56,10 +62,11 @@ def checked(node: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any
     cls = target(node, path, locate)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     _refuse_unknown(node, fields, path, locate)
+    wanted = kinds(cls)
     clean: dict[str, Any] = {"_target_": node["_target_"]}
     for name, field in fields.items():
         if name in node:
-            clean[name] = _value(node[name], field, f"{path}.{name}", locate)
+            clean[name] = _value(node[name], field, wanted.get(name), f"{path}.{name}", locate)
         elif field.default is dataclasses.MISSING:
             raise ValueError(f"{locate(path)}: {name} is missing; {cls.__name__} needs it")
     return clean
@@ -71,7 +78,25 @@ def _refuse_unknown(node: Mapping[str, Any], fields: Mapping[str, Any], path: st
             raise ValueError(f"{locate(f'{path}.{name}')}: there is no {name!r} here; {nearest(str(name), fields)}")
 
 
-def _value(given: Any, field: dataclasses.Field[Any], path: str, locate: Locate) -> Any:
+def kinds(cls: type) -> dict[str, type]:
+    """The class of component that each field of a class takes; for a map, that of its members."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        inner = [one for one in (hint, *typing.get_args(hint)) if inspect.isclass(one)]
+        components = [one for one in inner if dataclasses.is_dataclass(one)]
+        if components:
+            found[name] = components[-1]
+    return found
+
+
+def refuse_kind(given: type, wanted: type | None, path: str, locate: Locate) -> None:
+    """Raise ValueError where a component of another kind stands in a place."""
+    if wanted is not None and not issubclass(given, wanted):
+        named = [f"{cls.__module__}.{cls.__name__}" for cls in (given, wanted)]
+        raise ValueError(f"{locate(path)}: _target_: {named[0]!r} is no {named[1]}; name a component of that kind")
+
+
+def _value(given: Any, field: dataclasses.Field[Any], kind: type | None, path: str, locate: Locate) -> Any:
     rule = Rule.of(field.metadata)
     if rule is not None:
         try:
@@ -81,16 +106,19 @@ def _value(given: Any, field: dataclasses.Field[Any], path: str, locate: Locate)
     if not isinstance(given, Mapping):
         raise ValueError(f"{locate(path)}: {given!r} is given, but a component with its own fields is expected")
     if "_target_" in given:
+        refuse_kind(target(given, path, locate), kind, path, locate)
         return checked(given, path, locate)
     if not given and field.metadata.get("may_be_empty"):
         return {}
-    return _named(given, path, locate)
+    return _named(given, kind, path, locate)
 
 
-def _named(nodes: Mapping[str, Any], path: str, locate: Locate) -> dict[str, Any]:
+def _named(nodes: Mapping[str, Any], kind: type | None, path: str, locate: Locate) -> dict[str, Any]:
     """An ordered map of components."""
     if not nodes or not all(isinstance(node, Mapping) for node in nodes.values()):
         raise ValueError(f"{locate(path)}: a component or a map of named components is expected here")
+    for name, node in nodes.items():
+        refuse_kind(target(node, f"{path}.{name}", locate), kind, f"{path}.{name}", locate)
     return {str(name): checked(node, f"{path}.{name}", locate) for name, node in nodes.items()}
 
 
@@ -126,16 +154,17 @@ def build(node: Mapping[str, Any], path: str, locate: Locate = str) -> Any:
     try:
         return instantiate(clean, _convert_="all")
     except Exception as error:
-        cause = error.__cause__ or error
-        raise ValueError(f"{locate(path)}: {cause}") from None
+        inside = re.search(r"full_key: (\S+)", str(error))
+        place = f"{path}.{inside[1]}" if inside else path
+        raise ValueError(f"{locate(place)}: {error.__cause__ or error}") from None
 
 
 def recheck(component: Any) -> None:
     """Raise ValueError where a component, or one inside it, breaks a rule between its own numbers."""
     if isinstance(component, eqx.Module):
-        check = getattr(type(component), "__check_init__", None)
-        if check:
-            check(component)
+        for cls in type(component).__mro__:
+            if "__check_init__" in vars(cls):
+                cls.__check_init__(component)  # type: ignore[attr-defined]
         component = {name: getattr(component, name) for name in type(component).__dataclass_fields__}
     if isinstance(component, Mapping):
         for inner in component.values():

@@ -171,13 +171,15 @@ class AnalogMacro(Macro):
         return self.input_bits_per_clock + self.bits_per_converter - 1 + jnp.log2(self.rows)
 
     def noise_terms(self, k: Any) -> AnalogNoise:
-        """Noise power over signal power of a product over k elements, by cause."""
+        """Noise power over signal power of a product over k elements, by cause; a converter of wanted_bits() or more,
+        its codes on the sums, loses nothing."""
         used = jnp.minimum(k, self.rows)
         peak = peak_to_power(self.input_bits_per_clock) * peak_to_power(self.bits_per_converter)
         signal = (1 - self.cell.off_share) ** 2
         thermal = self.thermal_energy / (self.cell.capacitance * self.analog_voltage**2)
+        lossy = self.rows**2 / used * peak / (3 * 4**self.converter.bits) / signal
         return AnalogNoise(
-            quantisation=self.rows**2 / used * peak / (3 * 4**self.converter.bits) / signal,
+            quantisation=jnp.where(self.converter.bits < self.wanted_bits(), lossy, 0.0),
             mismatch=self.cell.mismatch**2 * (1 + self.cell.off_share**2) / signal,
             thermal=self.rows / used * peak * thermal / signal,
         )

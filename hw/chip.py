@@ -24,6 +24,8 @@ from hw.units import fraction, quantity
 from models.numerics import Formats
 from models.operators import Operator
 
+SETTLED = 1e-3  # of a power or a temperature: what is this near has settled
+
 
 class Vector(eqx.Module):
     """The unit for elementwise work: norms, softmax, gates."""
@@ -156,17 +158,20 @@ class Chip(eqx.Module):
         return self.engine.clock_limit(state.logic) / state.logic.frequency - 1
 
     def power_headroom(self, state: State) -> Any:
-        """Watts left to the limit; below zero not even the slowest clock keeps it."""
+        """Watts left to the limit; below zero not even the slowest clock keeps it. A clock that fell to the limit is on
+        it, to a thousandth."""
         left = self.cooling.power_limit - state.powers.total
-        return jnp.where(jnp.abs(left) < 1e-6 * self.cooling.power_limit, 0.0, left)  # the clock fell to just there
+        return jnp.where(jnp.abs(left) < SETTLED * self.cooling.power_limit, 0.0, left)
 
     def heat_headroom(self, state: State) -> Any:
-        """Kelvin left to the first limit: the logic's, a tier's, or the cooler's flux taken as its kelvin."""
+        """Kelvin left to the first limit: the logic's, a tier's, the cooler's flux taken as its kelvin; or less than
+        none where the temperatures did not settle."""
         left = self.cooling.temperature_limit - state.logic.temperature
         left = jnp.minimum(left, (self.cooling.heat_flux_limit - state.flux) * self.cooling.thermal_resistance)
         for tier, there in zip(self.tiers, state.tiers, strict=True):
             left = jnp.minimum(left, tier.temperature_limit - there.temperature)
-        return left
+        tolerated = SETTLED * state.logic.temperature
+        return jnp.where(state.drift > tolerated, jnp.minimum(left, tolerated - state.drift), left)
 
     def hottest_memory(self, state: State) -> Any:
         """Kelvin of the hottest memory."""

@@ -27,12 +27,11 @@ class Conditions(NamedTuple):
 class Heat(NamedTuple):
     """Temperatures in K and fluxes in W/m2 of die area, as a memory on or beside the die sees them.
 
-    surface : the side that faces the cooler; logic : the transistors of the compute die; through : flux of the compute
-    die; own : flux of the memory that is asked.
+    logic : the transistors of the compute die; through : flux of all that is on the compute die; own : flux of the
+    memory that is asked.
     """
 
     ambient: Any
-    surface: Any
     logic: Any
     through: Any
     own: Any

@@ -163,7 +163,7 @@ class WeightStationary(Engine):
         if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
             return (
                 "a weight-stationary array adds integers and has no exponent per element; "
-                "choose a block or integer format"
+                "choose a block or integer format, such as format=mxint8"
             )
         return ""
 

@@ -108,8 +108,9 @@ class Gates(eqx.Module):
         return self.unit_delay * self.delay_law.factor(self.node) * here / stated
 
     def _slowness(self, voltage: Any) -> Any:
-        overdrive = voltage / self.threshold_voltage - 1
-        return voltage * jnp.maximum(overdrive, LEAST_OVERDRIVE) ** -self.velocity_exponent
+        least = self.threshold_voltage * (1 + LEAST_OVERDRIVE)  # below, the law ends and the clock stays
+        driven = jnp.maximum(voltage, least)
+        return driven * (driven / self.threshold_voltage - 1) ** -self.velocity_exponent
 
     def leakage_power(self, gates: Any, voltage: Any) -> Any:
         """Watts that `gates` unit gates leak at `voltage` and the leakage reference temperature."""

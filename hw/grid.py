@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.link import Link, Transfer, Way, whole
+from hw.link import Link, Way, whole
 from hw.protocol import Protocol
 from hw.units import count, fraction, quantity
 
@@ -96,8 +97,16 @@ class Grid(Link):
             wires = jnp.minimum(wires, jnp.where(line.parts > 1, parts / line.parts * 2 / line.open, jnp.inf))
         return jnp.where(parts > 1, wires, 0.0) * self.bandwidth * self.neighbour_share(parts)
 
-    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
-        return self.exchanged(partial, total, parts, of)
+
+def uneven(parts: float, *sizes: Any) -> str:
+    """Why a level of so many parts is no grid of these sizes; empty where it is."""
+    whole = math.prod(float(size) for size in sizes)
+    if parts % whole:
+        return (
+            f"{parts:g} parts are no whole number of {' x '.join(f'{size:g}' for size in sizes)}; "
+            "choose a fan-out that the grid's sizes divide, or other sizes"
+        )
+    return ""
 
 
 class Ring(Grid):
@@ -112,7 +121,9 @@ class Ring(Grid):
     sustained_fraction: Array = fraction(above=0)
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def lines(self, parts: Any, of: Any) -> list[Line]:
         return fill((), parts, of)
@@ -128,10 +139,15 @@ class Torus(Grid):
     columns: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def lines(self, parts: Any, of: Any) -> list[Line]:
         return fill((self.columns,), parts, of)
+
+    def refusal(self, parts: float) -> str:
+        return uneven(parts, self.columns)
 
 
 class CubicTorus(Grid):
@@ -145,10 +161,15 @@ class CubicTorus(Grid):
     rows: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def lines(self, parts: Any, of: Any) -> list[Line]:
         return fill((self.columns, self.rows), parts, of)
+
+    def refusal(self, parts: float) -> str:
+        return uneven(parts, self.columns, self.rows)
 
 
 class Mesh(Grid):
@@ -161,7 +182,12 @@ class Mesh(Grid):
     columns: Array = count()
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def lines(self, parts: Any, of: Any) -> list[Line]:
         return [line._replace(open=2.0) for line in fill((self.columns,), parts, of)]
+
+    def refusal(self, parts: float) -> str:
+        return uneven(parts, self.columns)

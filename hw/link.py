@@ -63,6 +63,17 @@ class Link(eqx.Module):
     part_cost: eqx.AbstractVar[Array]
     protocols: eqx.AbstractVar[OrderedDict[str, Protocol]]
 
+    def __check_init__(self) -> None:
+        if self.protocols and not any(protocol.phased for protocol in self.protocols.values()):
+            raise ValueError(
+                f"protocols: {', '.join(self.protocols)}: none can gather or scatter; add one that can, such as "
+                "hw.protocol.PartByPart, or leave protocols out"
+            )
+
+    def refusal(self, parts: float) -> str:
+        """Why so many parts cannot be joined; empty where they can. Called before anything is traced."""
+        return ""
+
     @abstractmethod
     def gathering(self, parts: Any, of: Any = None) -> Way:
         """An all-gather to one byte on each part; run backwards, a reduce-scatter."""
@@ -79,9 +90,9 @@ class Link(eqx.Module):
     def bisection(self, parts: Any) -> Any:
         """Bytes per second, one direction, by the data sheet, over the worst cut of the parts into halves."""
 
-    @abstractmethod
     def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
         """The fastest all-reduce; `partial` bytes a part before adding, `total` after."""
+        return self.exchanged(partial, total, parts, of)
 
     def rate(self) -> Any:
         """Bytes per second, part and direction, that a stream reaches."""

@@ -72,6 +72,10 @@ class Memory(eqx.Module):
         """Share of its power that leaves through the die's cooler."""
         return jnp.zeros_like(self.latency)
 
+    def within_logic(self) -> Any:
+        """Share of its power that is given off in the logic die itself."""
+        return jnp.zeros_like(self.latency)
+
     def barrier(self, heat: Heat) -> Any:
         """Kelvin that it adds between the logic and the cooler: none where it is not in the way."""
         return jnp.zeros_like(self.latency)

@@ -17,6 +17,8 @@ from hw.cost import PackageCost, times
 from hw.process import WiringWafers
 from hw.units import fraction, quantity
 
+LEAST_YIELD = 1e-6  # what hardly ever works is dear, not infinite
+
 
 class Load(NamedTuple):
     """What one package holds: so many compute dies of `area` m2, each with `stacks` of memory beside it that take
@@ -115,8 +117,8 @@ class Package(eqx.Module):
         """USD of all bumps of one package."""
 
     def bonds(self, load: Load) -> Any:
-        """Share of packages in which every part is bonded well: bonding_yield^parts."""
-        return self.bonding_yield**load.parts
+        """Share of packages in which every part is bonded well: bonding_yield^parts, at least one in a million."""
+        return jnp.maximum(self.bonding_yield**load.parts, LEAST_YIELD)
 
     def cost_terms(self, load: Load) -> PackageCost:
         """USD of one compute die's share, what it holds apart.

@@ -42,6 +42,9 @@ class Sram(Memory):
     def on_die(self) -> Any:
         return jnp.ones_like(self.capacity)
 
+    def within_logic(self) -> Any:
+        return jnp.ones_like(self.capacity)
+
 
 class LocalSram(Sram):
     """SRAM spread over the cores: each core reads `width` bytes a clock from its own banks.

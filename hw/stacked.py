@@ -13,6 +13,8 @@ from hw.process import Process
 from hw.refresh import Refresh
 from hw.units import count, fraction, quantity
 
+LEAST_YIELD = 1e-6  # what hardly ever works is dear, not infinite
+
 
 class StackedDram(Memory):
     """Layers of DRAM over the compute die, joined by a grid of pads, made of equal banks.
@@ -33,8 +35,10 @@ class StackedDram(Memory):
     each layer only passes what is beyond it, and the outermost is the hottest. With fluxes q of the logic and p of
     each of L layers:
 
-        through : T_logic = T_surface + r (L q + p L (L+1)/2),   T_dram = T_logic - r q
+        through : T_logic = T_surface + r (L q + p L (L-1)/2),   T_dram = T_logic - r q
         beside  : T_logic = T_surface,                            T_dram = T_surface + r p L (L+1)/2
+
+    (the resistance of a layer lies on its side of the logic).
 
     Each layer is bonded once, at bonding_cost with bonding_yield, and a bad bond loses die and stack. known_good 1:
     tested dies are bonded to a wafer one by one. known_good 0: wafer to wafer, so of each layer only layer_yield works
@@ -116,17 +120,13 @@ class StackedDram(Memory):
     def on_die(self) -> Any:
         return jnp.ones_like(self.latency)
 
-    def _piled(self, heat: Heat) -> Any:
-        """Kelvin over all layers by their own heat, each passing what is beyond it: r p L (L+1)/2, p = own / L."""
-        return self.layer_resistance * heat.own * (self.layers + 1) / 2
-
     def barrier(self, heat: Heat) -> Any:
-        across = self.layer_resistance * self.layers * heat.through + self._piled(heat)
-        return self.cooled_through * across
+        own = heat.own * (self.layers - 1) / 2  # a layer's heat passes what lies between it and the cooler
+        return self.cooled_through * self.layer_resistance * (self.layers * heat.through + own)
 
     def temperature(self, heat: Heat) -> Any:
         near_logic = heat.logic - self.layer_resistance * heat.through
-        outermost = heat.logic + self._piled(heat)
+        outermost = heat.logic + self.layer_resistance * heat.own * (self.layers + 1) / 2
         return self.cooled_through * near_logic + (1 - self.cooled_through) * outermost
 
     def cost(self, conditions: Conditions) -> Any:
@@ -140,7 +140,7 @@ class StackedDram(Memory):
 
     def stacking_yield(self) -> Any:
         untested = jnp.where(self.known_good > 0, 1.0, self.layer_yield)
-        return (self.bonding_yield * untested) ** self.layers
+        return jnp.maximum((self.bonding_yield * untested) ** self.layers, LEAST_YIELD)
 
     def blind_yield(self, die_yield: Any) -> Any:
         return jnp.where(self.known_good > 0, 1.0, die_yield)

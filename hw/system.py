@@ -39,6 +39,10 @@ class System(eqx.Module):
     ownership: Ownership
 
     def __check_init__(self) -> None:
+        for name, level in self.levels.items():
+            words = level.link.refusal(float(level.fanout)) if isinstance(level.fanout, float) else ""
+            if words:
+                raise ValueError(f"levels.{name}: {words}")
         inside = [name for name, level in self.levels.items() if isinstance(level.packaged, float) and level.packaged]
         if inside != list(self.levels)[: len(inside)]:
             raise ValueError(

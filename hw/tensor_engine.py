@@ -14,6 +14,7 @@ from hw.engine import Engine
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
+ENDLESS = 1e30  # bytes per second, beyond any memory
 SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
 
 
@@ -81,7 +82,8 @@ class OutputTiles(Engine):
         return self.cores * self.operations_per_clock(held, fed) * conditions.frequency
 
     def peak_fill(self, conditions: Conditions) -> Any:
-        return jnp.zeros_like(self.cores)
+        """Bytes per second: no limit of its own, as nothing is held still."""
+        return jnp.full_like(self.cores, ENDLESS)
 
     def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
         """widest_energy is stated for the widest rate at the nominal voltage; energy falls as the rate rises."""

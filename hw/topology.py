@@ -33,7 +33,9 @@ class AllToAll(Link):
     sustained_fraction: Array = fraction(above=0)
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def gathering(self, parts: Any, of: Any = None) -> Way:
         return _all_at_once(parts, (whole(parts, of) - 1) / parts)
@@ -46,9 +48,6 @@ class AllToAll(Link):
 
     def bisection(self, parts: Any) -> Any:
         return jnp.floor(parts**2 / 4) * self.bandwidth * self.neighbour_share(parts)
-
-    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
-        return self.exchanged(partial, total, parts, of)
 
 
 class Switch(Link):
@@ -71,7 +70,9 @@ class Switch(Link):
     reduction_latency: Array = quantity("s")
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
 
     def gathering(self, parts: Any, of: Any = None) -> Way:
         return _all_at_once(parts, (parts - 1) / parts)
@@ -118,7 +119,14 @@ class SwitchTree(Link):
     oversubscription: Array = quantity("", least=1)
     part_power: Array = quantity("W")
     part_cost: Array = quantity("USD")
-    protocols: OrderedDict[str, Protocol] = eqx.field(converter=OrderedDict, default=(), kw_only=True)
+    protocols: OrderedDict[str, Protocol] = eqx.field(
+        converter=OrderedDict, default=(), kw_only=True, metadata={"may_be_empty": True}
+    )
+
+    def refusal(self, parts: float) -> str:
+        if parts > self.leaf and parts % self.leaf:
+            return f"{parts:g} parts are no whole number of leaves of {float(self.leaf):g}; change leaf or the fan-out"
+        return ""
 
     def _uplink(self) -> Any:
         """A leaf's uplink over a part's bandwidth."""
@@ -143,6 +151,3 @@ class SwitchTree(Link):
         half = jnp.floor(parts / 2)
         uplinks = jnp.where(parts > self.leaf, jnp.maximum(half / self.leaf, 1.0) * self._uplink(), half)
         return jnp.minimum(half, uplinks) * self.bandwidth
-
-    def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
-        return self.exchanged(partial, total, parts, of)

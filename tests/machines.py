@@ -20,6 +20,7 @@ from dse.evaluate import Candidate
 from dse.mapping import Wanted, grid
 from dse.metrics import Mapping
 from dse.schema import build
+from hw.units import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = conf_folder()
@@ -100,3 +101,25 @@ def _unit(node: Any, path: tuple[Any, ...]) -> str:
             node = node[step.key if isinstance(step, DictKey) else step.idx]
     assert unit is not None, f"{jax.tree_util.keystr(path)} declares no unit"
     return unit
+
+
+def names(found: Any) -> list[str]:
+    """The dotted key of every leaf of a candidate."""
+    paths = jax.tree_util.tree_flatten_with_path(found)[0]
+    return [".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) for path, _ in paths]
+
+
+def rules_of(tree: Any) -> list[Rule]:
+    """What the field of every leaf accepts, in the order of the leaves."""
+    return [rule for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0] if (rule := _rule(tree, path))]
+
+
+def _rule(node: Any, path: tuple[Any, ...]) -> Rule | None:
+    rule = None
+    for step in path:
+        if isinstance(step, GetAttrKey):
+            rule = Rule.of(node.__dataclass_fields__[step.name].metadata)
+            node = getattr(node, step.name)
+        elif isinstance(step, (DictKey, SequenceKey)):
+            node = node[step.key if isinstance(step, DictKey) else step.idx]
+    return rule

@@ -44,7 +44,7 @@ class Around(NamedTuple):
     def heat(self) -> Heat:
         """A warm die; the memory that is asked gives off a tenth of its flux."""
         warm, flux = self.state.logic.temperature, self.state.flux
-        return Heat(ambient=0.9 * warm, surface=0.95 * warm, logic=warm, through=flux, own=0.1 * flux)
+        return Heat(ambient=0.9 * warm, logic=warm, through=flux, own=0.1 * flux)
 
 
 Given = Callable[[float, str], Any]  # a value in a unit, or the same in other base units
@@ -207,6 +207,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("write_slowdown", "", lambda it, a, q: it.write_slowdown()),
         Question("write_energy_ratio", "", lambda it, a, q: it.write_energy_ratio()),
         Question("on_die", "", lambda it, a, q: it.on_die()),
+        Question("within_logic", "", lambda it, a, q: it.within_logic()),
         Question("barrier", "K", lambda it, a, q: it.barrier(a.heat)),
         Question("temperature", "K", lambda it, a, q: it.temperature(a.heat)),
         Question("cost", "USD", lambda it, a, q: it.cost(a.die)),

@@ -59,9 +59,9 @@ def balance(found: Candidate, state: State) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("factor", [0.5, 1.0, 1.5, 3.0])
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.5, 2.0, 2.2, 3.0, 4.0])
 def test_power_and_temperature_hold_each_other(system: str, factor: float) -> None:
-    """At rated and at other clocks, wherever leakage does not run away."""
+    """At rated and at far other clocks; the clock then falls until they do."""
     found = arrays(candidate(f"hw={system}"))
     found = changed(found, frequency=found.hw.chip.engine.frequency * factor)
     state = settled(found)
@@ -69,6 +69,9 @@ def test_power_and_temperature_hold_each_other(system: str, factor: float) -> No
     assert watts < 1e-6
     assert kelvin < SETTLED
     assert float(state.drift) < SETTLED
+    if factor > 1:  # no runaway: a clock within the limit exists, since the rated one is; the limit may be warm
+        assert float(state.logic.temperature) < float(found.hw.chip.cooling.temperature_limit) + 20
+        assert float(state.powers.total) <= float(found.hw.chip.cooling.power_limit) * 1.001
 
 
 @pytest.mark.parametrize("system", ["corsair_card", STACKED, "dgx_h100"])
@@ -120,18 +123,16 @@ def test_without_resistance_everything_is_at_the_ambient() -> None:
 
 
 def chain(layers: int, resistance: float, through: float, each: float, surface: float, cooled_through: bool) -> Any:
-    """Temperatures of logic and hottest layer by walking the layers one by one."""
-    kelvin, hottest = surface, surface
-    if cooled_through:  # from the cooler: every layer passes its own heat and all that lies below it
+    """Temperatures of logic and hottest layer by walking the layers; each has its resistance on the logic's side."""
+    kelvin = surface
+    if cooled_through:  # from the cooler inwards: a bond passes the logic and every layer beyond it
         for index in range(layers):
-            below = through + each * (layers - 1 - index)
-            hottest = kelvin + resistance * each if index == 0 else hottest
-            kelvin = kelvin + resistance * (below + each)
-        return kelvin, kelvin - resistance * through
-    logic = kelvin
-    for index in range(layers):  # from the logic outwards: each bond passes what is beyond it
+            beyond = through + each * (layers - 1 - index)
+            hottest, kelvin = kelvin, kelvin + resistance * beyond
+        return kelvin, hottest
+    for index in range(layers):  # from the logic outwards: a bond passes its layer and those beyond
         kelvin = kelvin + resistance * each * (layers - index)
-    return logic, kelvin
+    return surface, kelvin
 
 
 @given(
@@ -147,7 +148,7 @@ def test_a_stack_is_a_chain_of_resistances(
         stack,
         (float(layers), resistance, float(cooled)),
     )
-    heat = Heat(300.0, 330.0, 330.0, through, layers * each)
+    heat = Heat(300.0, 330.0, through, layers * each)
     logic = 330.0 + float(stack.barrier(heat))
     hottest = float(stack.temperature(heat._replace(logic=logic)))
     assert (logic, hottest) == pytest.approx(chain(layers, resistance, through, each, 330.0, cooled), rel=ROUNDING)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from machines import arrays, candidate, degrees, mapping
+from machines import arrays, candidate, degrees, mapping, names
 
 from dse.evaluate import Candidate, evaluate, pace
 from dse.metrics import Mapping
@@ -45,12 +45,6 @@ class Knob:
             return float(np.ceil(value * factor))
         better = value * factor if self.helps else value / factor
         return min(1.0, better) if self.key.endswith(FRACTIONS) else better
-
-
-def names(found: Candidate) -> list[str]:
-    """The dotted key of every leaf."""
-    paths = jax.tree_util.tree_flatten_with_path(found)[0]
-    return [".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) for path, _ in paths]
 
 
 @functools.cache
