@@ -21,7 +21,7 @@ class AnalogCell(eqx.Module):
     as one cell with the area, capacitance and current of both.
     """
 
-    bits: Array = count()
+    bits: Array = count(most=24)
     area: Array = quantity("m^2", above=0)
     capacitance: Array = quantity("F", above=0)
     read_current: Array = quantity("A")
@@ -46,7 +46,7 @@ class Converter(eqx.Module):
     of the area with the node is ours.
     """
 
-    bits: Array = count()
+    bits: Array = count(most=24)
     area_unit: Array = quantity("m^2", above=0)
     area_decades: Array = quantity("", least=None)
     area_exponent: Array = quantity("", least=None)

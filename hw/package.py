@@ -14,10 +14,8 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.cost import PackageCost, times
-from hw.process import WiringWafers
+from hw.process import LEAST_YIELD, WiringWafers
 from hw.units import fraction, quantity
-
-LEAST_YIELD = 1e-6  # what hardly ever works is dear, not infinite
 
 
 class Load(NamedTuple):

@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from hw.units import quantity
 
+LEAST_YIELD = 1e-6  # what hardly ever works is dear, not infinite
 LEAST_DIES = 0.01  # a wafer, where the die is larger than it: dear, not infinite
 
 
@@ -38,8 +39,9 @@ class Wafers(eqx.Module):
         """USD spent once on a die of `area` m2, before the first one is sold."""
 
     def die_yield(self, area: Any) -> Any:
-        """Share of dies of `area` m2 that work: (1 + D0 A / c)^-c."""
-        return (1 + self.defect_density * area / self.defect_clustering) ** -self.defect_clustering
+        """Share of dies of `area` m2 that work: (1 + D0 A / c)^-c, at least one in a million."""
+        works = (1 + self.defect_density * area / self.defect_clustering) ** -self.defect_clustering
+        return jnp.maximum(works, LEAST_YIELD)
 
     def dies_per_wafer(self, area: Any) -> Any:
         """Whole dies on a wafer: pi (d/2 - e)^2 / A' - pi (d - 2e) / sqrt(2 A'), A' = (sqrt A + scribe)^2.

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.units import fraction, quantity
+from hw.units import quantity
 
 DOUBLINGS = 4  # no part is specified beyond 40 K above its first threshold
 BLUR = 0.05  # of a step, over which a controller's doubling is smoothed, so that slopes exist
@@ -22,7 +22,7 @@ class Refresh(eqx.Module):
     Source: JEDEC's derating of the refresh interval above 85 and 95 degC.
     """
 
-    share: Array = fraction()
+    share: Array = quantity("", most=0.5)
     power: Array = quantity("W/B")
     threshold: Array = quantity("K", above=0)
     step: Array = quantity("K", above=0, difference=True)

@@ -9,11 +9,9 @@ from jaxtyping import Array
 
 from hw.conditions import Conditions, Heat
 from hw.memory import Memory
-from hw.process import Process
+from hw.process import LEAST_YIELD, Process
 from hw.refresh import Refresh
 from hw.units import count, fraction, quantity
-
-LEAST_YIELD = 1e-6  # what hardly ever works is dear, not infinite
 
 
 class StackedDram(Memory):
@@ -59,7 +57,7 @@ class StackedDram(Memory):
     bank_capacity: Array = quantity("B", above=0)
     bank_width: Array = quantity("B", above=0)
     bank_cycle: Array = quantity("s", above=0)
-    spare_share: Array = fraction()
+    spare_share: Array = quantity("", most=0.9)
     channel_banks: Array = count()
     latency: Array = quantity("s")
     activate_energy: Array = quantity("J/B")

@@ -194,9 +194,9 @@ def quantity(
     return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
-def count(least: float = 1, default: Any = dataclasses.MISSING) -> Any:
+def count(least: float = 1, most: float | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field that counts whole things."""
-    rule = Rule("", least=least, whole=True)
+    rule = Rule("", least=least, most=most, whole=True)
     given = {} if default is dataclasses.MISSING else {"default": default}
     return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-from machines import SYSTEMS, candidate, links, modules
+from machines import SYSTEMS, candidate, files, links, modules
 
 from dse.evaluate import Candidate
 from hw.carbon import CarbonGroups
@@ -402,11 +402,15 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
                 yield f"{where}:{path or 'all'}", component, found
 
 
-def whole() -> Iterator[tuple[str, Candidate, eqx.Module]]:
-    """What is shipped: machines, links with some machine around them, and other engines."""
+def whole() -> Iterator[tuple[str, Candidate, Any]]:
+    """What is shipped: machines, links with some machine around them, other engines, memories and packages."""
     for system in SYSTEMS:
         yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
     for name, link in links().items():
         yield name, candidate(f"hw={SYSTEMS[0]}"), link
     for overrides in ENGINES:
         yield overrides[1], candidate(*overrides), candidate(*overrides).hw.chip.engine
+    for part in ("memory", "package"):
+        for name in files(f"hw/chip/{part}"):
+            found = candidate("hw=corsair_card", f"hw/chip/{part}={name}")
+            yield f"hw/chip/{part}={name}", found, getattr(found.hw.chip, part)

@@ -26,9 +26,10 @@ MACHINES: dict[str, tuple[str, ...]] = {
     "stack": ("hw=raptor_card", "hw/chip/package=fan_out"),
     "charge": ("hw=squadrack_fabrex", "hw/chip/engine=charge", "format=int8", "hw/chip/memory=hbm4_flash"),
     "node": ("hw=dgx_h100", "format=fp8"),
-    "torus": ("hw=dgx_h100", "format=fp8", "hw/link@hw.levels.server.link=ici_torus"),
+    "torus": ("hw=dgx_h100", "format=fp8", "hw/link@hw.levels.server.link=ici_torus", "hw.levels.server.fanout=16"),
 }
 QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, run for milliseconds
+GIVEN = ("fanout", ".width", "link.columns")  # the mapping tiles them; a width must take the format
 FAR = 2.5  # factors of e that a number may lie from the shipped one
 MANY = settings(max_examples=100, deadline=None)
 
@@ -56,7 +57,7 @@ def drawn(machine: str, rng: random.Random) -> list[float]:
     keys, rules = names(found), rules_of(found)
     leaves = [float(leaf) for leaf in jax.tree.leaves(found)]
     return [
-        legal(rule, leaf, rng) if key.startswith("hw.") and not key.endswith("fanout") else leaf
+        legal(rule, leaf, rng) if key.startswith("hw.") and not key.endswith(GIVEN) else leaf
         for key, rule, leaf in zip(keys, rules, leaves, strict=True)
     ]
 
