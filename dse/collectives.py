@@ -87,7 +87,8 @@ def _library(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
     import pandas as pd
 
     table, rows = pd.read_csv(path), []
-    table = table[table.nccl_dtype == "half"]
+    for column, kept in wanted["library_rows"].items():
+        table = table[table[column] == kept]
     columns = (table.op_name, table.num_gpus, table.message_size, table.latency)
     for name, parts, elements, ms in zip(*columns, strict=True):
         operation = name.replace("alltoall", "all_to_all")

@@ -63,13 +63,6 @@ class Link(eqx.Module):
     part_cost: eqx.AbstractVar[Array]
     protocols: eqx.AbstractVar[OrderedDict[str, Protocol]]
 
-    def __check_init__(self) -> None:
-        if self.protocols and not any(protocol.phased for protocol in self.protocols.values()):
-            raise ValueError(
-                f"protocols: {', '.join(self.protocols)}: none can gather or scatter; add one that can, such as "
-                "hw.protocol.PartByPart, or leave protocols out"
-            )
-
     def refusal(self, parts: float) -> str:
         """Why so many parts cannot be joined; empty where they can. Called before anything is traced."""
         return ""

@@ -41,6 +41,10 @@ class System(eqx.Module):
     def __check_init__(self) -> None:
         for name, level in self.levels.items():
             words = level.link.refusal(float(level.fanout)) if isinstance(level.fanout, float) else ""
+            if level.link.protocols and not any(protocol.phased for protocol in level.link.protocols.values()):
+                words = (
+                    "link.protocols: none can gather or scatter; add one such as hw.protocol.PartByPart, or have none"
+                )
             if words:
                 raise ValueError(f"levels.{name}: {words}")
         inside = [name for name, level in self.levels.items() if isinstance(level.packaged, float) and level.packaged]

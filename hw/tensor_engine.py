@@ -14,7 +14,6 @@ from hw.engine import Engine
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
-ENDLESS = 1e30  # bytes per second, beyond any memory
 SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
 
 
@@ -82,8 +81,11 @@ class OutputTiles(Engine):
         return self.cores * self.operations_per_clock(held, fed) * conditions.frequency
 
     def peak_fill(self, conditions: Conditions) -> Any:
-        """Bytes per second: no limit of its own, as nothing is held still."""
-        return jnp.full_like(self.cores, ENDLESS)
+        """Bytes per second of both operands at the full rate, on the tile that reuses them least."""
+        reads = [(tile.rows + tile.columns) / (2 * tile.rows * tile.columns) for tile in self.tiles.values()]
+        bytes_per_clock = [rate.operations * rate.width / 8 for rate in self.rates.values()]
+        most = jnp.max(jnp.stack(reads)) * jnp.max(jnp.stack(bytes_per_clock))
+        return self.cores * most * conditions.frequency
 
     def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
         """widest_energy is stated for the widest rate at the nominal voltage; energy falls as the rate rises."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import machines
 import pytest
 from hypothesis import settings
@@ -29,3 +30,10 @@ def candidate() -> Callable[..., Candidate]:
 def root() -> Path:
     """The folder of the checkout."""
     return machines.ROOT
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_compiled() -> Iterator[None]:
+    """What a module has compiled goes with it: all of it together is some gigabytes."""
+    yield
+    jax.clear_caches()

@@ -86,7 +86,7 @@ def test_noise_of_a_product_is_that_of_products_of_rounded_numbers(name: str) ->
 def rounded(x: np.ndarray, form: NumberFormat) -> np.ndarray:
     if form.exponent_bits:
         return rounded_floating(x, int(form.exponent_bits), int(form.element_bits - 1 - form.exponent_bits))
-    return rounded_in_blocks(x, int(form.element_bits))
+    return rounded_in_blocks(x.reshape(-1, int(form.block)), int(form.element_bits)).reshape(x.shape)
 
 
 @pytest.mark.parametrize("name", ["mxint8", "mxint4", "fp8", "bf16"])
