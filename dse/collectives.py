@@ -83,10 +83,18 @@ def _bytes(text: str) -> float:
     return Rule("B").read(text)
 
 
-def _library(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
+def _table(path: Path) -> Any:
     import pandas as pd
 
-    table, rows = pd.read_csv(path), []
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"data: there is no {path}; name the folder of the measurements, or set INFERSCAPE_DATA"
+        )
+    return pd.read_csv(path)
+
+
+def _library(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
+    table, rows = _table(path), []
     for column, kept in wanted["library_rows"].items():
         table = table[table[column] == kept]
     columns = (table.op_name, table.num_gpus, table.message_size, table.latency)
@@ -98,9 +106,7 @@ def _library(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
 
 
 def _kernel(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
-    import pandas as pd
-
-    rows, most, table = [], _bytes(wanted["kernel_to"]), pd.read_csv(path)
+    rows, most, table = [], _bytes(wanted["kernel_to"]), _table(path)
     for parts, elements, ms in zip(table.num_gpus, table.message_size, table.latency, strict=True):
         size = float(elements) * ELEMENT
         role = "fit" if size <= most and parts in wanted["fit"]["parts"] else "held out"
@@ -109,9 +115,7 @@ def _kernel(machine: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
 
 
 def _elsewhere(machine: str, operation: str, path: Path, wanted: Mapping[str, Any]) -> list[Row]:
-    import pandas as pd
-
-    table = pd.read_csv(path)
+    table = _table(path)
     table = table[table.size_bytes >= _bytes(wanted["elsewhere_from"])]
     pairs = zip(table.size_bytes, table.time_us, strict=True)
     return [Row(machine, "elsewhere", operation, 4, float(size), us / 1e6, "held out") for size, us in pairs]

@@ -72,12 +72,17 @@ def efficiency(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def arrays(chip: Chip, state: State, pairs: Pairs) -> dict[str, Any]:
-    """Operations per joule of the engine's arithmetic alone: no fill, no leakage, no memory, no links."""
-    found = {
-        name: Figure(1 / chip.engine.operation_energy(*pair, state.logic), "op/J", f"of the arithmetic alone in {name}")
-        for name, pair in pairs.items()
+    """Operations per joule of the macros alone, and of the cores: no fill, no leakage, no memory, no links."""
+    told = {
+        "macro_efficiency": (chip.engine.arithmetic_energy, "of the arithmetic alone"),
+        "core_efficiency": (chip.engine.operation_energy, "of the cores, arithmetic and what is beside it"),
     }
-    return {"array_efficiency": found}
+    return {
+        kind: {
+            name: Figure(1 / energy(*pair, state.logic), "op/J", f"{means} in {name}") for name, pair in pairs.items()
+        }
+        for kind, (energy, means) in told.items()
+    }
 
 
 def bill(system: System) -> dict[str, Any]:

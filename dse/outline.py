@@ -34,7 +34,9 @@ def rows_of(part: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if name in part:
             yield name.replace("_", " "), in_words(part[name])
     yield from ((f"rate {name}", in_words(figure)) for name, figure in part["rate"].items())
-    yield from ((f"array {name}", in_words(figure)) for name, figure in part.get("array_efficiency", {}).items())
+    for kind in ("macro", "core"):
+        told = part.get(f"{kind}_efficiency", {})
+        yield from ((f"{kind} {name}", in_words(figure)) for name, figure in told.items())
     yield from ((f"full load {name}", in_words(figure)) for name, figure in part["efficiency"].items())
     for tier, found in part["tiers"].items():
         yield from ((f"{tier} {name}", in_words(figure)) for name, figure in found.items())

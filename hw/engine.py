@@ -76,6 +76,10 @@ class Engine(eqx.Module):
         """What to know before the numbers are believed; empty where there is nothing. Called before tracing."""
         return ""
 
+    def arithmetic_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """Joules per operation of the arithmetic alone, where an engine tells it from what a core has beside it."""
+        return self.operation_energy(held, fed, conditions)
+
     def clock_limit(self, conditions: Conditions) -> Any:
         """Hz of the fastest clock that the logic closes at this voltage; by a data sheet, the clock that it has."""
         return conditions.frequency

@@ -55,7 +55,11 @@ class MacroArray(WeightStationary):
         """Joules per operation: the macro at the voltage it works at, and what is beside it."""
         widths = held.element_bits * fed.element_bits / self.word_bits**2
         beside = self.beside_energy * widths * conditions.switching
-        return self.macro.operation_energy(conditions.voltage, held, fed) + beside
+        return self.arithmetic_energy(held, fed, conditions) + beside
+
+    def arithmetic_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """Joules per operation of the macro alone, at the voltage it works at."""
+        return self.macro.operation_energy(conditions.voltage, held, fed)
 
     def fill_byte_energy(self, conditions: Conditions) -> Any:
         """Joules per byte brought into the macro."""

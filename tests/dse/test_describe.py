@@ -30,8 +30,8 @@ from hw.units import registry, spread
 
 CHIP = {
     "chips", "power", "silicon_area", "cost", "rate", "tiers", "count", "cores", "frequency", "vector_rate",
-    "power_limit", "temperature", "temperature_limit", "areas", "access", "loads", "efficiency", "array_efficiency",
-    "rated_frequency", "clock_limit", "voltage", "heat_flux", "heat_flux_limit", "powers",
+    "power_limit", "temperature", "temperature_limit", "areas", "access", "loads", "efficiency", "macro_efficiency",
+    "core_efficiency",    "rated_frequency", "clock_limit", "voltage", "heat_flux", "heat_flux_limit", "powers",
 }  # fmt: skip
 LEVEL = {"chips", "power", "silicon_area", "cost", "rate", "tiers", "count", "fanout", "link", "loads", "efficiency"}
 UNITS = {

@@ -119,6 +119,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a), a.die)),
         Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill(a.die)),
         Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a), a.die)),
+        Question("arithmetic_energy", "J/op", lambda it, a, q: it.arithmetic_energy(*formats_of(a), a.die)),
         Question("fill_byte_energy", "J/B", lambda it, a, q: it.fill_byte_energy(a.die)),
         Question("clock_limit", "Hz", lambda it, a, q: it.clock_limit(a.die)),
         Question("noise", "", lambda it, a, q: it.noise(*formats_of(a), 4096.0)),
