@@ -47,7 +47,7 @@ def machine_section(found: Template, choices: Mapping[str, str]) -> dict[str, An
     return {
         "name": choices.get("hw", "machine"),
         "format": chosen,
-        "cautions": found.cautions,
+        "cautions": found.cautions + unsettled(found),
         "figures": plain(figures(system, formats, accepted(system, pairs))),
         "numbers": rows,
         "sources": {"total": len(rows), "counts": dict(Counter(row["confidence"] for row in rows).most_common())},
@@ -68,6 +68,15 @@ def number_pairs() -> dict[str, Any]:
         number = build(content, f"{NUMBERS}/{name}")  # type: ignore[arg-type]
         found[name] = (number, number)
     return found
+
+
+def unsettled(found: Template) -> list[str]:
+    """That heat and power do not hold each other, in words."""
+    chip = found.candidate.hw.chip
+    left = float(chip.heat_headroom(chip.settle(found.candidate.format)))
+    if left >= 0:
+        return []
+    return [f"hw.chip: at full load {-left:.0f} K beyond the first limit of temperature or heat flux"]
 
 
 def plain(found: Any) -> Any:

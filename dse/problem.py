@@ -301,11 +301,12 @@ def leaf_index(candidate: Candidate, key: str) -> int:
 
 
 def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Columns to twelve significant digits: what differs only by rounding is equal, and wins nothing."""
+    """Columns to seven significant digits: what differs only by rounding, or by how far a clock that fell to a power
+    limit has settled, is equal, and wins nothing."""
     rounded = {}
     for name, values in columns.items():
         with np.errstate(divide="ignore", invalid="ignore"):
-            size = 10.0 ** (11 - np.floor(np.log10(np.abs(values.astype(float)))))
+            size = 10.0 ** (6 - np.floor(np.log10(np.abs(values.astype(float)))))
             exact = np.round(values * size) / size
         rounded[name] = np.where(np.isfinite(exact), exact, values)
     return rounded

@@ -17,6 +17,7 @@ from dse.results import bytes_in_words, display, point
 from dse.session import Session, about
 from dse.store import write_json
 from dse.terms import built, largest_first
+from hw.chip import Chip
 
 SHARES = {
     "shares": "time of a token",
@@ -56,8 +57,21 @@ def run(session: Session) -> None:
     for words in found.cautions:
         console.print(words, style="yellow")
     console.print(traffic(session.config))
+    if words := held_back(found.candidate.hw.chip, result["metrics"]["clock"]):
+        console.print(words, style="yellow")
     show(result)
     console.print(f"written to {session.folder / 'metrics.json'}")
+
+
+def held_back(chip: Chip, clock: float) -> str:
+    """That the clock fell to the power limit, in words; empty where it did not."""
+    rated = float(chip.engine.frequency)
+    if clock > 0.999 * rated:
+        return ""
+    limit = float(chip.cooling.power_limit)
+    return (
+        f"the clock is held at {clock / 1e9:.4g} of {rated / 1e9:.4g} GHz by hw.chip.cooling.power_limit, {limit:.4g} W"
+    )
 
 
 def show(result: dict[str, Any]) -> None:
@@ -92,7 +106,7 @@ def shortfalls(result: dict[str, Any], columns: Mapping[str, Any]) -> list[str]:
         elif left < FAR_TOO_HOT and name == "heat":
             words.append(
                 "does not settle: leakage and refresh feed on their own heat until nothing works, "
-                f"{-left:.0f} K beyond the limit; try fewer layers, less power, a cooler on the other side"
+                f"{-left:.0f} K beyond the limit; try fewer layers, less power, another cooled_through of a stack"
             )
         elif left < 0:
             short = f"{-left * columns[name]['factor']:.3g} {columns[name]['unit']}".strip()

@@ -98,7 +98,9 @@ def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
     if config["data"]:
         return suite, Path(str(config["data"]))
     if not (path := folder() / file).exists():
-        raise FileNotFoundError(f"data: there is no {path}; name a file or folder of your own with data=…")
+        raise FileNotFoundError(
+            f"data: there is no {path}; set INFERSCAPE_DATA to the folder of measurements, or name your own with data=…"
+        )
     return suite, path
 
 
