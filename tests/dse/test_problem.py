@@ -72,7 +72,7 @@ def test_every_answer_is_a_number_for_every_design(columns: dict[str, np.ndarray
 def test_a_design_is_the_machine_of_its_overrides(
     problem: Problem, designs: np.ndarray, columns: dict[str, np.ndarray], row: int
 ) -> None:
-    """To 1e-9: the overrides hold 12 digits."""
+    """To seven digits, which is what answers of a search are rounded to."""
     words = design_overrides(problem, designs[row])
     found = template([*MACHINE, *words])
     expected = answer(found, WANTED)
@@ -80,7 +80,7 @@ def test_a_design_is_the_machine_of_its_overrides(
     given = point(columns, row, found.tiers)
     assert given["mapping"] == expected["mapping"]
     for section in SECTIONS:
-        assert given[section] == pytest.approx(expected[section], rel=1e-9, abs=1e-12)
+        assert given[section] == pytest.approx(expected[section], rel=6e-7, abs=1e-12)
 
 
 def test_mappings_are_tried_for_every_machine_of_a_varied_fanout() -> None:
