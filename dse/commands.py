@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dse.mapping import DEGREES
 from dse.problem import Problem
 from dse.session import command_line
 from dse.space import Files
@@ -34,7 +35,7 @@ def design_overrides(problem: Problem, design: Sequence[float]) -> list[str]:
 
 def mapping_overrides(mapping: Mapping[str, Any], wanted_batch: bool) -> list[str]:
     """The overrides that fix a mapping; the batch follows from the users unless it was given."""
-    names = ("tensor", "pipeline", "data", "weights", "cache") + (("batch",) if wanted_batch else ())
+    names = (*DEGREES, "stages_inside", "weights", "cache") + (("batch",) if wanted_batch else ())
     return [f"mapping.{name}={_plain(mapping[name])}" for name in names]
 
 

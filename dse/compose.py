@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG_NAME = "config"
-SECTIONS = ("hw", "model", "format", "serving")
+SECTIONS = ("hw", "model", "format", "serving", "scheduler")
 
 
 def conf_folder() -> Path:

@@ -5,41 +5,62 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dse.evaluate import Candidate, evaluate
+from dse.evaluate import Candidate, evaluate, rules
 from dse.metrics import Answer, Mapping, more_is_better
 from dse.schema import nearest
+
+DEGREES = ("tensor", "sequence", "attention_data", "expert", "pipeline", "data")
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a mapping must be, 0 or none where it is free, and the metric that picks the best of the free ones."""
+    """What a mapping must be, 0 or none where it is free, and the metric that picks the best of the free ones.
+
+    stages_inside : whether neighbouring devices are stages of a pipeline, not a stage's tensor group; none for both.
+    """
 
     objective: str
     tensor: int = 0
-    pipeline: int = 0
+    sequence: int = 0
+    attention_data: int = 0
     expert: int = 0
+    pipeline: int = 0
     data: int = 0
     batch: int = 0
+    stages_inside: bool | None = False
     weights: str | None = None
     cache: str | None = None
 
 
-class Grid(eqx.Module):
+class Shape(NamedTuple):
+    """What of a model limits its mappings, the most of all models that share a grid."""
+
+    layers: int
+    cache_heads: tuple[int, ...]
+    experts: int
+
+
+class Grid(NamedTuple):
     """Degrees and placements, each [mappings]; batch and data follow for each candidate from its users and size."""
 
     tensor: Any
+    sequence: Any
+    attention_data: Any
+    expert: Any
     pipeline: Any
+    stages_inside: Any
     weights: Any
     cache: Any
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many mappings there are."""
         return len(self.tensor)
 
 
@@ -52,18 +73,57 @@ def degrees(fanouts: Sequence[int]) -> set[int]:
     return sizes
 
 
-def grid(machines: Iterable[Sequence[int]], layers: int, tiers: Sequence[str], wanted: Wanted) -> Grid:
-    """All tensor and pipeline degrees that could tile one of the machines, times all placements."""
-    pairs: set[tuple[int, int]] = set()
+def shape_of(candidates: Iterable[Candidate]) -> Shape:
+    """The shape that covers all these candidates' models."""
+    models = [candidate.model for candidate in candidates]
+    heads = {int(block.mixer.cache_heads) for model in models for block in model.blocks.values()}
+    layers, experts = max(int(model.layers) for model in models), max(int(model.experts) for model in models)
+    return Shape(layers, tuple(sorted(heads)), experts)
+
+
+def grid(machines: Iterable[Sequence[int]], shape: Shape, tiers: Sequence[str], wanted: Wanted) -> Grid:
+    """All degrees that could tile one of the machines, times all placements."""
+    cuts: set[tuple[int, ...]] = set()
     for fanouts in set(map(tuple, machines)):
         sizes, chips = degrees(fanouts), int(np.prod(fanouts))
-        chains = {b // a for a in sizes for b in sizes if b % a == 0}
-        pairs |= {(t, p) for t in sizes for p in chains if t * p <= chips and p <= layers}
-    tensors = [(t, p) for t, p in sorted(pairs) if wanted.tensor in (0, t) and wanted.pipeline in (0, p)]
+        ratios = {b // a for a in sizes for b in sizes if b % a == 0}
+        for tensor in _kept(sizes, wanted.tensor):
+            cuts |= set(_cuts(tensor, sizes, ratios, chips, shape, wanted))
     places = list(itertools.product(_tiers(tiers, wanted.weights), _tiers(tiers, wanted.cache)))
-    rows = [(t, p, w, c) for (t, p) in tensors for (w, c) in places]
-    columns = np.array(rows, dtype=float).reshape(-1, 4).T
+    rows = [(*cut, *place) for cut in sorted(cuts) for place in places]
+    columns = np.array(rows, dtype=float).reshape(-1, len(Grid._fields)).T
     return Grid(*columns)
+
+
+def _cuts(
+    tensor: int, sizes: set[int], ratios: set[int], chips: int, shape: Shape, wanted: Wanted
+) -> Iterable[tuple[int, ...]]:
+    """Degrees beside this tensor degree; contexts are cut where heads do not suffice, or heads held twice."""
+    sequences = {1} | {max(1, tensor // heads) for heads in shape.cache_heads}
+    for sequence in _kept(sequences, wanted.sequence, tensor):
+        for shared in _kept(ratios if shape.experts else {1}, wanted.attention_data):
+            devices = tensor * shared
+            if devices > chips or devices not in sizes:
+                continue
+            spread = {n for n in ratios if devices % n == 0 and n <= shape.experts} | {1}
+            for expert in _kept(spread, wanted.expert, devices):
+                for stages in _kept({n for n in ratios if devices * n <= chips and n <= shape.layers}, wanted.pipeline):
+                    for inside in _orders(wanted.stages_inside, devices, stages):
+                        yield (tensor, sequence, shared, expert, stages, inside)
+
+
+def _kept(options: set[int], wanted: int, whole: int = 0) -> list[int]:
+    """The wanted one alone, where it is an option or divides the whole; all options where none is wanted."""
+    if not wanted:
+        return sorted(options)
+    return [wanted] if wanted in options or (whole and whole % wanted == 0) else []
+
+
+def _orders(wanted: bool | None, devices: int, stages: int) -> list[int]:
+    """Whether stages are neighbours; where there is one stage or one device it makes no difference."""
+    if devices == 1 or stages == 1:
+        return [int(bool(wanted))]
+    return [0, 1] if wanted is None else [int(wanted)]
 
 
 def _tiers(tiers: Sequence[str], wanted: str | None) -> list[int]:
@@ -82,22 +142,26 @@ def no_mapping(candidate: Candidate, wanted: Wanted) -> str:
     """Why a wanted mapping is not legal, and which degrees are."""
     fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
     chips = int(np.prod(list(fanouts.values())))
-    asked = " ".join(f"mapping.{n}={v}" for n in ("tensor", "pipeline", "data") if (v := getattr(wanted, n)))
+    asked = " ".join(f"mapping.{name}={given}" for name in DEGREES if (given := getattr(wanted, name)))
     levels = " x ".join(f"{n} {name}" for name, n in fanouts.items())
-    layers, heads = int(candidate.model.layers), int(candidate.model.attention.key_value_heads)
+    shape = shape_of([candidate])
+    heads = " and ".join(str(n) for n in shape.cache_heads)
+    experts = f", {shape.experts} experts" if shape.experts else ", no experts"
     return (
-        f"{asked}: does not fit {chips} chips ({levels}), {layers} layers and {heads} key-value heads; tensor groups "
-        f"fill levels from the inside: {sorted(degrees(list(fanouts.values())))}, must divide or be divided by the "
-        f"key-value heads, tensor x pipeline x data is at most {chips}, pipeline at most {layers}"
+        f"{asked}: does not fit {chips} chips ({levels}), {shape.layers} layers, {heads} key-value heads{experts}; "
+        f"groups fill levels from the inside: {sorted(degrees(list(fanouts.values())))}; tensor / sequence must divide "
+        "or be divided by the key-value heads, sequence divide tensor, expert divide tensor x attention_data and the "
+        f"experts; tensor x attention_data x pipeline x data is at most {chips}, pipeline at most {shape.layers}"
     )
 
 
 def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:
     """The mapping of these degrees: as many replicas as fit, the users spread evenly over them."""
-    data = wanted.data if wanted.data else jnp.maximum(candidate.hw.replicas(choice.tensor, choice.pipeline), 1)
+    devices = choice.tensor * choice.attention_data * choice.pipeline
+    data = wanted.data if wanted.data else jnp.maximum(candidate.hw.replicas(devices), 1)
     batch = wanted.batch if wanted.batch else jnp.ceil(candidate.serving.users / data)
     users = batch * data if wanted.batch else candidate.serving.users
-    return Mapping(choice.tensor, choice.pipeline, 1.0, data, batch, users, choice.weights, choice.cache)
+    return Mapping(**(choice._asdict() | {"data": data, "batch": batch, "users": users}))
 
 
 def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
@@ -107,15 +171,19 @@ def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
     of equals the first in the grid.
     """
     answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
+    chosen = first_by(keys(answers, wanted))
+    return jax.tree.map(lambda column: column[chosen], answers)
+
+
+def keys(answers: Answer, wanted: Wanted) -> tuple[Any, ...]:
+    """What mappings are ordered by, the least first, each [mappings]."""
     sign = -1.0 if more_is_better(wanted.objective) else 1.0
-    keys = (
+    return (
         jnp.where(answers.legal, 0.0, 1.0),
         jnp.maximum(0.0, -answers.headroom.memory),
         jnp.maximum(0.0, -answers.headroom.latency),
         sign * getattr(answers.metrics, wanted.objective),
     )
-    chosen = first_by(keys)
-    return jax.tree.map(lambda column: column[chosen], answers)
 
 
 def first_by(keys: Sequence[Any]) -> Any:
@@ -125,3 +193,8 @@ def first_by(keys: Sequence[Any]) -> Any:
         masked = jnp.where(jnp.isfinite(left), key, jnp.inf)
         left = jnp.where(masked <= jnp.min(masked), 0.0, jnp.inf)
     return jnp.argmin(jnp.where(jnp.isfinite(left), keys[-1], jnp.inf))
+
+
+def broken_rules(candidate: Candidate, mapping: Mapping) -> list[str]:
+    """Which rules a mapping does not keep, in words."""
+    return [words for words, kept in rules(candidate, mapping).items() if not bool(kept)]

@@ -98,18 +98,28 @@ class CarbonShares(eqx.Module):
 class Mapping(eqx.Module):
     """How the work is laid on the system.
 
-    tensor, pipeline, expert, data : degrees; batch : sequences in flight of one replica; users : sequences in flight
-    of all; weights, cache : indices of the memory tiers that hold them.
+    tensor, sequence, attention_data, expert : degrees of one stage (`models.parallelism.Cut`); pipeline : stages of a
+    replica; data : replicas; stages_inside : 1 where neighbouring devices are stages, 0 where they are a stage's
+    tensor group; batch : sequences in flight of one replica; users : sequences in flight of all; weights, cache :
+    indices of the memory tiers that hold them.
     """
 
     tensor: Any
-    pipeline: Any
+    sequence: Any
+    attention_data: Any
     expert: Any
+    pipeline: Any
+    stages_inside: Any
     data: Any
     batch: Any
     users: Any
     weights: Any
     cache: Any
+
+    @property
+    def devices(self) -> Any:
+        """Devices of a replica."""
+        return self.tensor * self.attention_data * self.pipeline
 
 
 class Answer(eqx.Module):

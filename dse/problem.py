@@ -15,7 +15,7 @@ import numpy as np
 
 from dse.compose import SECTIONS, Origin, compose, plain
 from dse.evaluate import Candidate
-from dse.mapping import Grid, Wanted, best, grid, no_mapping, refuse_places
+from dse.mapping import Grid, Wanted, best, grid, no_mapping, refuse_places, shape_of
 from dse.messages import hydra_message
 from dse.metrics import Answer
 from dse.schema import build, nearest, paths, recheck, rule_at
@@ -220,10 +220,9 @@ class Problem:
         if structure not in self._kinds:
             alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == structure]
             machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
-            layers = int(max(float(t.candidate.model.layers) for t in alike))
             refuse_places(alike[0].tiers, self.wanted)
-            choices = grid(machines, layers, alike[0].tiers, self.wanted)
-            if not len(choices):
+            choices = grid(machines, shape_of(t.candidate for t in alike), alike[0].tiers, self.wanted)
+            if not choices.size:
                 raise ValueError(no_mapping(alike[0].candidate, self.wanted))
             choices = jax.tree.map(jnp.asarray, choices)
             places = self._places(alike[0])

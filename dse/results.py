@@ -10,7 +10,7 @@ import numpy as np
 from dse.metrics import SECTIONS, meanings, units
 from hw.units import readable
 
-DEGREES = ("tensor", "pipeline", "expert", "data", "batch", "users")
+DEGREES = ("tensor", "sequence", "attention_data", "expert", "pipeline", "stages_inside", "data", "batch", "users")
 
 
 def point(columns: Mapping[str, np.ndarray], row: int, tiers: Sequence[str]) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from dse.compose import conf_folder, plain
-from dse.mapping import Wanted
+from dse.mapping import DEGREES, Wanted
 from dse.metrics import Metrics, units
 from dse.schema import nearest
 from hw.units import Rule
 
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
-DEGREES = ("tensor", "pipeline", "expert", "data", "batch")
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,26 @@ class Session:
 
 def read_wanted(given: dict[str, Any]) -> Wanted:
     """The mapping that a configuration asks for; raises ValueError in its words."""
+    counts, places = (*DEGREES, "batch"), ("weights", "cache")
+    known = ("objective", *counts, "stages_inside", *places)
     for name in given:
-        if name not in (*DEGREES, "objective", "weights", "cache"):
-            raise ValueError(f"mapping: there is no {name!r}; {nearest(str(name), DEGREES)}")
+        if name not in known:
+            raise ValueError(f"mapping: there is no {name!r}; {nearest(str(name), known)}")
     objective = str(given["objective"])
     if objective not in units(Metrics):
         raise ValueError(f"mapping.objective: there is no {objective!r}; {nearest(objective, units(Metrics))}")
-    degrees = {name: _degree(name, given.get(name)) for name in DEGREES}
-    if degrees["expert"] > 1:
-        raise ValueError("mapping.expert: the models here have no experts to spread; write 1 or auto")
-    places = {name: _place(given.get(name)) for name in ("weights", "cache")}
-    return Wanted(objective, **degrees, weights=places["weights"], cache=places["cache"])
+    degrees = {name: _degree(name, given.get(name)) for name in counts}
+    tiers = {name: _place(given.get(name)) for name in places}
+    inside = _order(given.get("stages_inside", False))
+    return Wanted(objective, **degrees, stages_inside=inside, weights=tiers["weights"], cache=tiers["cache"])
+
+
+def _order(given: Any) -> bool | None:
+    if given in (None, "auto"):
+        return None
+    if given not in (True, False, 0, 1):
+        raise ValueError(f"mapping.stages_inside: {given!r} is neither true, false nor auto")
+    return bool(given)
 
 
 def _degree(name: str, given: Any) -> int:

@@ -1,16 +1,18 @@
-"""One pass through a part of the model on one device: its time and energy by cause."""
+"""Passes through the model on one device: their times and energies by cause."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from hw.chip import Bounds, Placement
 from hw.heat import State
 from hw.system import System
 from models.numerics import Formats
-from models.operators import Groups, Work
+from models.operators import Work
 
 
 class Times(NamedTuple):
@@ -44,7 +46,7 @@ class Energies(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """Time on one device and energy of all devices of the tensor group, of some work done once.
+    """Time on one device and energy of all devices of a stage, of some work done once.
 
     pace : seconds of the fullest pipeline stage in it; layers : how many layers that stage holds.
     """
@@ -71,16 +73,45 @@ def attribute(bounds: Bounds, overhead: Any) -> Times:
     return Times(*parts, overhead=overhead)
 
 
-def run(system: System, state: State, work: Work, formats: Formats, place: Placement, groups: Groups) -> Pass:
-    """All operators one after the other on each device of the tensor group, and the exchanges between them."""
-    chip = system.chip
-    times, energies = Times(), Energies()
-    for operator in work.operators:
-        bounds, joules = chip.bounds(operator, formats, place, state)
-        times = total(times, attribute(bounds, chip.engine.overhead))
-        energies = total(energies, Energies(*joules), groups.tensor.devices)
+MOST_UNROLLED = 20  # operators beyond which a loop's shorter compilation outweighs its slower run
+
+
+def each(items: Sequence[Any], answer: Callable[[Any], Any]) -> list[Any]:
+    """`answer` of every item: few are written out one after the other; of many, those of one type become one table,
+    [items], and one loop, so that a program has each question once."""
+    if len(items) <= MOST_UNROLLED:
+        return [answer(item) for item in items]
+    places: dict[type, list[int]] = {}
+    for index, item in enumerate(items):
+        places.setdefault(type(item), []).append(index)
+    found: list[Any] = [None] * len(items)
+    for indices in places.values():
+        table = jax.tree.map(lambda *leaves: jnp.stack(jnp.broadcast_arrays(*leaves)), *(items[i] for i in indices))
+        answers = jax.lax.map(answer, table)
+        for row, index in enumerate(indices):
+            found[index] = jax.tree.map(lambda leaf, row=row: leaf[row], answers)
+    return found
+
+
+def run(
+    system: System, state: State, works: Sequence[Work], formats: Formats, place: Placement, devices: Any
+) -> list[Pass]:
+    """Each work's operators one after the other on each of so many devices, and the exchanges between them."""
+    chip, network = system.chip, system.network
     partial, gathered = formats.exchange.bytes, formats.gathered.bytes
-    moved = [exchange.over(groups, partial, gathered) for exchange in work.exchanges]
-    exchange = sum(transfer.time for transfer in moved) * (1 - system.runtime.hidden_exchange)
-    joules = sum(transfer.energy for transfer in moved)
-    return Pass(times._replace(exchange=exchange), energies._replace(exchange=joules))
+    operators = [operator for work in works for operator in work.operators]
+    exchanges = [exchange for work in works for exchange in work.exchanges]
+    costs = iter(each(operators, lambda operator: chip.bounds(operator, formats, place, state)))
+    moves = iter(each(exchanges, lambda moved: moved.over(network.group(*moved.span), partial, gathered)))
+    found = []
+    for work in works:
+        times, energies = Times(), Energies()
+        for _ in work.operators:
+            bounds, joules = next(costs)
+            times = total(times, attribute(bounds, chip.engine.overhead))
+            energies = total(energies, Energies(*joules), devices)
+        moved = [next(moves) for _ in work.exchanges]
+        exchange = sum(transfer.time for transfer in moved) * (1 - system.runtime.hidden_exchange)
+        joules = sum(transfer.energy for transfer in moved)
+        found.append(Pass(times._replace(exchange=exchange), energies._replace(exchange=joules)))
+    return found

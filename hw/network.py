@@ -124,10 +124,16 @@ class Network(NamedTuple):
     def fanouts(self) -> tuple[Any, ...]:
         return tuple(level.fanout for level in self.levels)
 
-    def group(self, devices: Any, copies: Any = 1.0) -> Group:
-        """`devices` neighbouring devices, and `copies` of such groups that exchange at once, each by itself."""
+    def tiles(self, devices: Any, inner: Any = 1.0) -> Any:
+        """True where groups of `devices`, each `inner` from the next, fill the levels that they enter, or divide
+        them."""
+        return layout(self.fanouts, devices, inner).whole
+
+    def group(self, devices: Any, inner: Any = 1.0, copies: Any = 1.0) -> Group:
+        """`devices` devices, each `inner` from the next, and `copies` of such groups that exchange at once, each by
+        itself."""
         steps, inside = [], 1.0
-        for level, parts in zip(self.levels, layout(self.fanouts, devices).parts, strict=True):
+        for level, parts in zip(self.levels, layout(self.fanouts, devices, inner).parts, strict=True):
             steps.append(Step(level.link, parts, level.fanout, inside, inside * parts >= devices))
             inside = inside * parts
         return Group(tuple(steps), devices, copies)

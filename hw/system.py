@@ -13,7 +13,7 @@ from hw.carbon import SystemCarbon
 from hw.chip import Chip
 from hw.conditions import Conditions
 from hw.cost import LevelCost, SystemCost, times, total
-from hw.network import Level, Network, layout
+from hw.network import Level, Network
 from hw.ownership import Ownership
 from hw.units import fraction, quantity
 from models.numerics import Formats
@@ -123,12 +123,6 @@ class System(eqx.Module):
         """Operations per second of all chips."""
         return self.chips() * self.chip.engine.peak_rate(formats.weights, formats.activations, conditions)
 
-    def holds_group(self, tensor: Any, pipeline: Any) -> Any:
-        """True where groups of `tensor` devices, and chains of `pipeline` groups, tile the levels."""
-        inside = layout(self.fanouts, tensor)
-        chain = layout(self.fanouts, pipeline, tensor)
-        return inside.whole & chain.whole
-
-    def replicas(self, tensor: Any, pipeline: Any) -> Any:
-        """How many copies of the model the chips hold."""
-        return jnp.floor(self.chips() / (tensor * pipeline))
+    def replicas(self, devices: Any) -> Any:
+        """How many copies of a model on so many devices the chips hold."""
+        return jnp.floor(self.chips() / devices)

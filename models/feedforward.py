@@ -1,7 +1,8 @@
-"""Feed-forward layers as operators."""
+"""Feed-forward layers as operators. This file is the contract; the dense kinds are here too."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
@@ -10,11 +11,41 @@ from jaxtyping import Array
 
 from models.fields import count
 from models.operators import AllReduce, WeightProduct, Work
+from models.parallelism import Cut
 
 GATE_OPS = 5.0  # sigmoid of three, two products
 
 
-class GatedFeedForward(eqx.Module):
+class FeedForward(eqx.Module):
+    """What follows the mixer in a layer: weights that every token meets, and weights of experts that some do."""
+
+    @abstractmethod
+    def parameters(self, hidden: Any) -> Any:
+        """Weights that every token meets."""
+
+    @abstractmethod
+    def expert_parameters(self, hidden: Any) -> Any:
+        """Weights of all experts; none where nothing is routed."""
+
+    @abstractmethod
+    def active_parameters(self, hidden: Any) -> Any:
+        """Weights that one token meets."""
+
+    @property
+    @abstractmethod
+    def experts(self) -> Any:
+        """How many experts a token may be sent to; none where nothing is routed."""
+
+    @abstractmethod
+    def is_whole(self, cut: Cut) -> Any:
+        """True where the degrees divide what they cut."""
+
+    @abstractmethod
+    def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
+        """One layer's feed-forward on one device, for `tokens` tokens of its attention group."""
+
+
+class GatedFeedForward(FeedForward):
     """Three projections, two up to `width` and one down, with a gate between (SwiGLU)."""
 
     width: Array = count()
@@ -23,11 +54,23 @@ class GatedFeedForward(eqx.Module):
         """Weights of the three projections."""
         return 3 * hidden * self.width
 
-    def work(self, hidden: Any, tokens: Any, tensor: Any) -> Work:
-        """One layer's feed-forward of `tokens` tokens on one of `tensor` devices."""
-        local = jnp.ceil(self.width / tensor)
+    def expert_parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    def active_parameters(self, hidden: Any) -> Any:
+        return self.parameters(hidden)
+
+    @property
+    def experts(self) -> Any:
+        return 0.0
+
+    def is_whole(self, cut: Cut) -> Any:
+        return True
+
+    def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
+        local = jnp.ceil(self.width / cut.tensor)
         operators = (
             WeightProduct(tokens, hidden, 2 * local, vector_ops=GATE_OPS * tokens * local),
             WeightProduct(tokens, local, hidden),
         )
-        return Work(operators, (AllReduce(tokens * hidden),))
+        return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))

@@ -55,7 +55,8 @@ class NumberFormat(eqx.Module):
 class Formats(eqx.Module):
     """Which format each kind of number has.
 
-    exchange : partial sums on the links; gathered : sums that are passed on as inputs of the next product.
+    exchange : partial sums on the links; gathered : sums that are passed on as inputs of the next product;
+    experts : weights of experts, where they have a format of their own.
     """
 
     weights: NumberFormat
@@ -63,6 +64,12 @@ class Formats(eqx.Module):
     cache: NumberFormat
     exchange: NumberFormat
     gathered: NumberFormat
+    experts: NumberFormat | None = None
+
+    @property
+    def expert_weights(self) -> NumberFormat:
+        """The format of weights of experts: that of all weights where nothing else is said."""
+        return self.weights if self.experts is None else self.experts
 
     def noise(self) -> Array:
         """Noise over signal of a product of two independent noisy factors: the noises add."""

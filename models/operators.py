@@ -1,8 +1,13 @@
-"""The words that models and hardware share: operators and exchanges, as counts of elements on one device."""
+"""The words that models and hardware share: operators and exchanges, as counts of elements on one device.
+
+Each is a tuple of numbers, so that many of a kind can be one table, [operators].
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
+
+from models.parallelism import Span
 
 
 class WeightProduct(NamedTuple):
@@ -38,8 +43,8 @@ class WeightProduct(NamedTuple):
         return {"weights": held, "cache": written}
 
 
-class CacheProduct(NamedTuple):
-    """So many products (vectors, inputs) x (inputs, outputs) with keys or values held still; scalars, on one device."""
+class ExpertProduct(NamedTuple):
+    """So many products (vectors, inputs) x (inputs, outputs) with weights of experts held still, on one device."""
 
     vectors: Any
     inputs: Any
@@ -51,7 +56,39 @@ class CacheProduct(NamedTuple):
 
     @property
     def held_elements(self) -> Any:
-        """Elements of the operand that is held still."""
+        """Elements of the operands that are held still."""
+        return self.products * self.inputs * self.outputs
+
+    @property
+    def macs(self) -> Any:
+        """Multiply-accumulates of all products."""
+        return self.held_elements * self.vectors
+
+    def held(self, of: Any) -> Any:
+        """What `of` says about weights of experts: their format, their tier."""
+        return of.expert_weights
+
+    def causes(self, held: Any, written: Any) -> dict[str, Any]:
+        """Which cause the moving of the held operand is."""
+        return {"weights": held, "cache": written}
+
+
+class CacheProduct(NamedTuple):
+    """So many products (vectors, inputs) x (inputs, outputs) with keys, values or a state held still, on one device.
+
+    cache_written : elements of the cache that it leaves.
+    """
+
+    vectors: Any
+    inputs: Any
+    outputs: Any
+    products: Any
+    cache_written: Any = 0.0
+    vector_ops: Any = 0.0
+
+    @property
+    def held_elements(self) -> Any:
+        """Elements of the operands that are held still."""
         return self.products * self.inputs * self.outputs
 
     @property
@@ -68,7 +105,7 @@ class CacheProduct(NamedTuple):
         return {"weights": 0.0, "cache": held + written}
 
 
-Operator = WeightProduct | CacheProduct
+Operator = WeightProduct | ExpertProduct | CacheProduct
 
 
 class Group(Protocol):
@@ -76,61 +113,61 @@ class Group(Protocol):
 
     def all_reduce(self, partial: Any, total: Any) -> Any: ...
     def all_gather(self, size: Any) -> Any: ...
-    def reduce_scatter(self, size: Any) -> Any: ...
-
-
-class Groups(NamedTuple):
-    """The groups of devices that exchange: a tensor group, and those in it that share the context of a head."""
-
-    tensor: Any
-    context: Any
+    def all_to_all(self, size: Any) -> Any: ...
 
 
 class AllReduce(NamedTuple):
-    """Every device of the tensor group holds `elements` partial sums and ends with all the totals.
+    """Every device of the span holds `elements` partial sums and ends with all the totals.
 
     Partial sums travel in one format; totals, which are inputs of the next product, in another, as with
     sequence parallelism (Korthikanti et al. 2022); the norms are charged to every device all the same.
     """
 
     elements: Any
+    span: Span
 
-    def over(self, groups: Groups, partial_bytes: Any, total_bytes: Any) -> Any:
-        return groups.tensor.all_reduce(self.elements * partial_bytes, self.elements * total_bytes)
-
-
-class AllGather(NamedTuple):
-    """The tensor group ends with `elements` on every device, of which each held its share."""
-
-    elements: Any
-
-    def over(self, groups: Groups, partial_bytes: Any, total_bytes: Any) -> Any:
-        return groups.tensor.all_gather(self.elements * total_bytes)
+    def over(self, group: Group, partial_bytes: Any, total_bytes: Any) -> Any:
+        return group.all_reduce(self.elements * partial_bytes, self.elements * total_bytes)
 
 
-class ContextGather(NamedTuple):
-    """The devices that share a head's context end with `elements` each, of which each held its share."""
+class Gather(NamedTuple):
+    """The span ends with `elements` on every device, of which each held its share; or the same run backwards.
+
+    partial : 1 for a reduce-scatter, in which every device holds that many partial sums and ends with its share of
+    the totals; 0 for an all-gather.
+    """
 
     elements: Any
+    span: Span
+    partial: Any = 0.0
 
-    def over(self, groups: Groups, partial_bytes: Any, total_bytes: Any) -> Any:
-        return groups.context.all_gather(self.elements * total_bytes)
+    def over(self, group: Group, partial_bytes: Any, total_bytes: Any) -> Any:
+        return group.all_gather(self.elements * (self.partial * partial_bytes + (1 - self.partial) * total_bytes))
 
 
-class ContextScatter(NamedTuple):
-    """The devices that share a head's context hold `elements` partial sums and end with their share of the totals."""
+class Shuffle(NamedTuple):
+    """Every device of the span sends 1/n of its `elements` to each of the n devices.
+
+    partial : 1 where they are sums that are added up at their end, 0 where they are inputs of the next product.
+    """
 
     elements: Any
+    span: Span
+    partial: Any = 0.0
 
-    def over(self, groups: Groups, partial_bytes: Any, total_bytes: Any) -> Any:
-        return groups.context.reduce_scatter(self.elements * partial_bytes)
+    def over(self, group: Group, partial_bytes: Any, total_bytes: Any) -> Any:
+        return group.all_to_all(self.elements * (self.partial * partial_bytes + (1 - self.partial) * total_bytes))
 
 
-Exchange = AllReduce | AllGather | ContextGather | ContextScatter
+Exchange = AllReduce | Gather | Shuffle
 
 
 class Work(NamedTuple):
     """Operators and exchanges that one device does, one after the other."""
 
-    operators: tuple[Operator, ...]
-    exchanges: tuple[Exchange, ...]
+    operators: tuple[Operator, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+
+    def then(self, other: Work) -> Work:
+        """This work, and the other after it."""
+        return Work(self.operators + other.operators, self.exchanges + other.exchanges)

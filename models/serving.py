@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.fields import count, number
@@ -15,7 +16,8 @@ class Serving(eqx.Module):
 
     prompt, output : tokens of a request; users : sequences in flight on the whole machine;
     prefill_share : share of the prompts that this machine fills itself (0: another pool does, as vendors' figures of
-    time per token assume); the two targets are upper limits.
+    time per token assume); the two targets are upper limits; hits : share of a prompt that is in the cache when it
+    comes, as a prefix that others had before.
     """
 
     prompt: Array = count()
@@ -24,6 +26,7 @@ class Serving(eqx.Module):
     prefill_share: Array = number(most=1)
     time_to_first_token_target: Array = number("s", above=0)
     time_per_output_token_target: Array = number("s", above=0)
+    hits: Array = number(most=1, default=0.0)
 
     @property
     def mean_context(self) -> Any:
@@ -36,6 +39,11 @@ class Serving(eqx.Module):
         return self.prompt + self.output
 
     @property
-    def prefill_context(self) -> Any:
-        """Tokens that a prompt's token attends to, on average, itself included."""
-        return (self.prompt + 1) / 2
+    def cached(self) -> Any:
+        """Tokens of a prompt that need no filling: whole tokens, and not the last, whose answer is wanted."""
+        return jnp.minimum(jnp.floor(self.hits * self.prompt), self.prompt - 1)
+
+    @property
+    def fresh(self) -> Any:
+        """Tokens of a prompt that are filled."""
+        return self.prompt - self.cached

@@ -1,0 +1,164 @@
+"""How prompts and decode steps share one pool. The contract, and one kind a class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from dse.metrics import Mapping
+from dse.schedule import in_flight, micro_batch, waiting
+from dse.step import Energies, Pass, Times, total
+from hw.units import count
+from models.batch import Batch
+from models.model import Model
+from models.serving import Serving
+
+
+class Service(NamedTuple):
+    """What one replica gives each of its sequences in the steady state.
+
+    token : seconds between a sequence's tokens, by cause; first : seconds until its first token; energies : joules of
+    one token; decoding : sequences that get tokens, of those in flight.
+    """
+
+    token: Times
+    first: Any
+    energies: Energies
+    decoding: Any
+
+
+class Scheduler(eqx.Module):
+    """Asks for passes, each of one attention group's batch, and says what they come to.
+
+    The load is closed: `batch` sequences are always in flight, and who ends is followed by the next.
+    """
+
+    @abstractmethod
+    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+        """The passes whose times it needs."""
+
+    @abstractmethod
+    def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
+        """What the passes come to."""
+
+    @abstractmethod
+    def widest(self, serving: Serving, mapping: Mapping) -> Any:
+        """The most tokens of an attention group in one pass."""
+
+
+def decode_batch(model: Model, serving: Serving, mapping: Mapping) -> Batch:
+    """A decode step of one micro-batch, in the middle of its answers."""
+    return model.step(micro_batch(mapping), serving.mean_context)
+
+
+def fills(serving: Serving, mapping: Mapping) -> Any:
+    """Prompts of an attention group that are filled for each decode step of all in flight, so that answers end as
+    often as prompts begin; those of other pools apart."""
+    return serving.prefill_share * mapping.batch / serving.output / mapping.attention_data
+
+
+def stepped(mapping: Mapping, decode: Pass) -> tuple[Times, Energies]:
+    """A decode step of all in flight: seconds for each, and joules of all."""
+    return decode.times._replace(bubble=waiting(mapping, decode)), scaled(decode.energies, in_flight(mapping))
+
+
+def scaled(parts: Any, share: Any) -> Any:
+    """So much of every part, seconds or joules."""
+    return type(parts)(*(part * share for part in parts))
+
+
+class WholePrompts(Scheduler):
+    """A prompt is filled in one pass, between decode steps, while those that decode wait.
+
+    time_per_output_token = t_decode + (batch / output) t_prefill
+    """
+
+    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+        return decode_batch(model, serving, mapping), model.prompt(1.0, serving.fresh, serving.cached)
+
+    def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
+        decode, prefill = passes
+        times, energies = stepped(mapping, decode)
+        filled = fills(serving, mapping)
+        token = total(times, prefill.times, filled * prefill.pace / prefill.times.total)
+        energies = scaled(total(energies, prefill.energies, filled), 1 / mapping.batch)
+        return Service(token, prefill.times.total, energies, mapping.batch)
+
+    def widest(self, serving: Serving, mapping: Mapping) -> Any:
+        filled = jnp.where(serving.prefill_share > 0, serving.fresh, 0.0)
+        return jnp.maximum(filled, micro_batch(mapping))
+
+
+class Static(Scheduler):
+    """A batch begins and ends together: all its prompts in one pass, then steps until the last token.
+
+    first token after t_prefill(batch);   a token every t_decode;   batch output / (t_prefill + output t_decode)
+    """
+
+    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+        together = micro_batch(mapping)
+        return decode_batch(model, serving, mapping), model.prompt(together, serving.fresh, serving.cached)
+
+    def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
+        decode, prefill = passes
+        times, energies = stepped(mapping, decode)
+        first = jnp.maximum(prefill.times.total, in_flight(mapping) * prefill.pace)
+        filled = serving.prefill_share * first / serving.output
+        decoding = mapping.batch * times.total / (times.total + filled)
+        energies = total(energies, prefill.energies, serving.prefill_share * in_flight(mapping) / serving.output)
+        return Service(times, first, scaled(energies, 1 / mapping.batch), decoding)
+
+    def widest(self, serving: Serving, mapping: Mapping) -> Any:
+        return micro_batch(mapping) * jnp.where(serving.prefill_share > 0, serving.fresh, 1.0)
+
+
+class Chunked(Scheduler):
+    """Steps carry chunks of prompts: a pass has every sequence that decodes, and up to `chunk` prompt tokens beside.
+
+    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B,
+
+        share = B P / (G chunk);   time_per_output_token = t_decode + share (t_mixed - t_decode)
+        time_to_first_token = ceil(P / chunk) t_mixed
+
+    Where share would pass 1, prompts arrive faster than they are filled: then only B / share sequences decode, every
+    pass carries a chunk, and the others wait for theirs (Little's law). A chunk stands in the middle of its prompt.
+    Source: Sarathi-Serve (Agrawal et al., OSDI 2024).
+    """
+
+    chunk: Array = count(default=512.0)
+
+    def _tokens(self, serving: Serving) -> Any:
+        return jnp.minimum(self.chunk, serving.fresh)
+
+    def _share(self, serving: Serving, mapping: Mapping) -> Any:
+        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk)
+
+    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+        decode = decode_batch(model, serving, mapping)
+        share = jnp.maximum(1.0, self._share(serving, mapping))
+        fewer = model.step(jnp.maximum(1.0, decode.sampled / share), serving.mean_context)
+        size = serving.fresh / jnp.ceil(serving.fresh / self.chunk)
+        chunk = model.prompt(1.0, size, serving.cached + (serving.fresh - size) / 2)
+        return decode, Batch(fewer.segments + chunk.segments, fewer.sampled + chunk.sampled)
+
+    def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
+        decode, mixed = passes
+        alone, energy = stepped(mapping, decode)
+        beside, more = stepped(mapping, mixed)
+        wanted = self._share(serving, mapping)
+        share, crowd = jnp.minimum(wanted, 1.0), jnp.maximum(wanted, 1.0)
+        token = total(scaled(alone, 1 - share), beside, share)
+        rounds = jnp.ceil(serving.fresh / self.chunk)
+        decoding = mapping.batch / crowd
+        queued = (mapping.batch - decoding) * token.total * serving.output / decoding
+        first = jnp.maximum(rounds * beside.total, queued)
+        energies = total(scaled(energy, 1 - share), more, share)
+        return Service(token, first, scaled(energies, 1 / decoding), decoding)
+
+    def widest(self, serving: Serving, mapping: Mapping) -> Any:
+        return micro_batch(mapping) + jnp.where(serving.prefill_share > 0, self._tokens(serving), 0.0)
