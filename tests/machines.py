@@ -17,7 +17,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 import dse.precision  # noqa: F401
 from dse.compose import SECTIONS, compose, conf_folder, plain
 from dse.evaluate import Candidate
-from dse.mapping import Wanted, grid
+from dse.mapping import Wanted, grid, shape_of
 from dse.metrics import Mapping
 from dse.schema import build
 from hw.units import Rule
@@ -60,17 +60,18 @@ def arrays(tree: Any) -> Any:
 
 
 def mapping(tensor: float = 1, pipeline: float = 1, **given: float) -> Mapping:
-    """One replica of 4 users with everything in the fastest tier, unless told otherwise."""
-    chosen = {"tensor": tensor, "pipeline": pipeline, "expert": 1, "data": 1, "batch": 4, "weights": 0, "cache": 0}
-    chosen |= given
+    """One replica of 4 users with everything in the fastest tier, unless told otherwise; no cache is held twice by
+    models of eight key-value heads."""
+    chosen = {"tensor": tensor, "sequence": max(1, tensor / 8), "attention_data": 1, "expert": 1, "pipeline": pipeline}
+    chosen |= {"stages_inside": 0, "data": 1, "batch": 4, "weights": 0, "cache": 0} | given
     chosen.setdefault("users", chosen["batch"] * chosen["data"])
     return Mapping(**{name: float(value) for name, value in chosen.items()})
 
 
 def degrees(given: Candidate) -> list[tuple[int, int]]:
     """Tensor and pipeline degrees that tile the machine and the model."""
-    fanouts, heads = [int(f) for f in given.hw.fanouts], int(given.model.attention.key_value_heads)
-    found = grid([fanouts], int(given.model.layers), ["any"], Wanted("power"))
+    (heads,) = shape_of([given]).cache_heads
+    found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], Wanted("power"))
     pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
     return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
 

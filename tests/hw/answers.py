@@ -293,8 +293,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
-        Question("holds_group", "", lambda it, a, q: it.holds_group(FOUR, TWO)),
-        Question("replicas", "", lambda it, a, q: it.replicas(FOUR, TWO)),
+        Question("network.tiles", "", lambda it, a, q: it.network.tiles(FOUR, TWO)),
+        Question("replicas", "", lambda it, a, q: it.replicas(FOUR)),
         Question(
             "network.group.all_reduce", ("s", "J"), lambda it, a, q: group(it).all_reduce(q(1e6, "B"), q(5e5, "B"))
         ),
