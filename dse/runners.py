@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.evaluate import Candidate, rules
-from dse.mapping import Grid, Wanted, complete, evaluate, first_by, keys
+from dse.evaluate import Candidate, evaluate, rules
+from dse.mapping import Grid, Wanted, complete, first_by, keys
 from dse.metrics import Answer, Metrics, Shares, more_is_better, units
 from dse.results import bytes_in_words
 from dse.results import point as point_of

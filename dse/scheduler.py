@@ -120,9 +120,10 @@ class Static(Scheduler):
 class Chunked(Scheduler):
     """Steps carry chunks of prompts: a pass has every sequence that decodes, and up to `chunk` prompt tokens beside.
 
-    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B,
+    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B in
+    n micro-batches,
 
-        share = B P / (G chunk);   time_per_output_token = t_decode + share (t_mixed - t_decode)
+        share = B / G ceil(P / chunk) / n;   time_per_output_token = t_decode + share (t_mixed - t_decode)
         time_to_first_token = ceil(P / chunk) t_mixed
 
     Where share would pass 1, prompts arrive faster than they are filled: then only B / share sequences decode, every
@@ -136,7 +137,7 @@ class Chunked(Scheduler):
         return jnp.minimum(self.chunk, serving.fresh)
 
     def _share(self, serving: Serving, mapping: Mapping) -> Any:
-        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk)
+        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk) / in_flight(mapping)
 
     def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
         decode = decode_batch(model, serving, mapping)
