@@ -12,9 +12,16 @@ def count(least: int = 1, default: Any = ...) -> Any:
     return _field({"unit": "", "least": least, "whole": True}, default)
 
 
-def number(unit: str = "", *, above: float | None = None, least: float | None = 0, most: float | None = None) -> Any:
-    """A quantity in `unit`."""
-    return _field({"unit": unit, "above": above, "least": least if above is None else None, "most": most}, ...)
+def number(
+    unit: str = "",
+    *,
+    above: float | None = None,
+    least: float | None = 0,
+    most: float | None = None,
+    default: Any = ...,
+) -> Any:
+    """A quantity in `unit`; `default` stands where a configuration is silent."""
+    return _field({"unit": unit, "above": above, "least": least if above is None else None, "most": most}, default)
 
 
 def _field(metadata: dict[str, Any], default: Any) -> Any:
