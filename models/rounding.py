@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from models.values import Values
 
-CELLS = 4  # an octave of a block's largest; the noise is taken at the middle of each, which is good to 0.02 dB
-LARGEST = jnp.arange(-5 * CELLS, 8 * CELLS)  # where the largest of a block may lie, in cells; in deviations -5 to 8
-BINADES = jnp.arange(14)  # below the top one; a value that lies lower still has less noise than 4^-14 of the signal
-NODES = ((0.5 - 0.15**0.5, 5 / 18), (0.5, 8 / 18), (0.5 + 0.15**0.5, 5 / 18))  # of Gauss and Legendre, on 0 to 1
+CELLS = 5  # an octave of a block's largest; more of them change the noise by less than 0.1 dB
+LARGEST = np.arange(-3 * CELLS, 8 * CELLS)  # where the largest may lie, in cells: from 1/8 to 256 deviations
+OCTAVE = CELLS * np.ceil((LARGEST + 0.5) / CELLS).astype(int)  # the power of two above, in cells
+BINADES = np.arange(10)  # below the top one; what lies lower still has less than 4^-10 of the signal
+EDGES = np.arange(LARGEST[0] - CELLS * len(BINADES), LARGEST[-1] + CELLS + 1)  # wherever a binade may begin, in cells
+NODES = (0.5 - 12**-0.5, 0.5 + 12**-0.5)  # of Gauss and Legendre, each with half the weight, on 0 to 1
 
 
 class Codes(NamedTuple):
@@ -35,52 +38,74 @@ class Scale(NamedTuple):
     fits: Any
 
 
+class Cells(NamedTuple):
+    """Where the largest of a block lies, all [cell] and in deviations: its bounds, the top that its scale gives the
+    codes, and the share of values below the edges of the codes' binades [cell, binade]."""
+
+    lower: Any
+    middle: Any
+    upper: Any
+    top: Any
+    below: Any
+
+
 def noise(values: Values, codes: Codes, scale: Scale) -> Any:
     """Noise power of values of unit power that are rounded to the nearest code.
 
         noise = sum_M P(M) ((k - 1) / k E[e^2(x) | x < M] + e^2(M) / k),   P(M) = F(upper)^k - F(lower)^k
 
-    M : largest of a block of k, its range cut into cells [cell]; the others are then spread as all values below M are.
+    M : largest of a block of k, its range cut into cells; the others are then spread as all values below M are.
     e^2(x) : step(x)^2 / 12 up to the largest code, (x - largest)^2 above.
     Exact but for the density, taken as even within a step, and for M, taken as the middle of its cell.
     """
-    turn = jnp.where(scale.fits > 0, codes.largest, 1.0)  # where a power of two gives way to the next, of top
-    middle = turn * 2.0 ** ((LARGEST + 0.5) / CELLS)
-    inner = values.below(turn * 2.0 ** (LARGEST[1:] / CELLS)) ** scale.block
-    chance = jnp.diff(inner, prepend=0.0, append=1.0)
     coarse = scale.fraction_bits < 1
-    top = jnp.where(coarse, 2.0 ** jnp.ceil((LARGEST + 0.5) / CELLS), middle / codes.largest)
-    others = _below(middle, top, values, codes) / values.below(middle)
-    own = jnp.where(coarse, _own(middle, top, codes), _met(middle, top, codes, scale))
+    cells = _cells(values, codes, scale, coarse)
+    chance = jnp.diff(values.below(cells.lower[1:]) ** scale.block, prepend=0.0, append=1.0)
+    others = _below(cells, values, codes) / values.below(cells.middle)
+    own = jnp.where(coarse, _anywhere(cells, codes), _met(cells, codes, scale))
     return jnp.sum(chance * (others * (1 - 1 / scale.block) + own / scale.block))
 
 
-def _step(top: Any, binade: Any, codes: Codes) -> Any:
-    return top * 2.0 ** -(jnp.minimum(binade, codes.binades - 1) + 1 + codes.fraction_bits)
+def _cells(values: Values, codes: Codes, scale: Scale, coarse: Any) -> Cells:
+    """A coarse scale moves by octaves, at powers of two or where the largest code no longer reaches; a fine one with
+    the largest. Either way all edges of binades lie on one grid, so that their shares are looked up."""
+    turn = jnp.where(coarse & (scale.fits > 0), codes.largest, 1.0)
+    lower, middle, upper = (turn * 2.0 ** ((LARGEST + at) / CELLS) for at in (0.0, 0.5, 1.0))
+    start = jnp.where(coarse, 1.0, 2.0 ** (0.5 / CELLS) / codes.largest)
+    above = jnp.where(coarse, OCTAVE, LARGEST)
+    shares = values.below(start * 2.0 ** (EDGES / CELLS))
+    return Cells(
+        lower, middle, upper,
+        top=start * 2.0 ** (above / CELLS),
+        below=shares[above[:, None] - CELLS * BINADES - EDGES[0]],
+    )  # fmt: skip
 
 
-def _below(most: Any, top: Any, values: Values, codes: Codes) -> Any:
-    """Noise power of the values up to `most` [cell], the others counted as 0."""
-    held = jnp.minimum(most, top * codes.largest)
-    edges = jnp.minimum(top[:, None] * 2.0**-BINADES, held[:, None])
-    shares = jnp.diff(values.below(edges)[:, ::-1], prepend=0.0)[:, ::-1]
-    rounded = jnp.sum(shares * _step(top[:, None], BINADES, codes) ** 2, axis=1) / 12
-    over = most - held
-    clipped = sum(weight * at**2 * values.density(held + at * over) for at, weight in NODES)
-    return rounded + over**3 * clipped
+def _steps(codes: Codes, binade: Any) -> Any:
+    """Squares of the steps of a binade, the top one being 0, in units of top."""
+    return 4.0 ** -(jnp.minimum(binade, codes.binades - 1) + 1 + codes.fraction_bits)
 
 
-def _own(largest: Any, top: Any, codes: Codes) -> Any:
-    """Noise power of the largest itself under a power of two: it may lie anywhere in the octave."""
-    binade = jnp.where(largest < top / 2, 1.0, 0.0)
-    over = jnp.maximum(largest - top * codes.largest, 0.0)
-    return jnp.where(over > 0, over**2, _step(top, binade, codes) ** 2 / 12)
+def _below(cells: Cells, values: Values, codes: Codes) -> Any:
+    """Noise power of the values below the largest [cell], those above counted as 0."""
+    held = jnp.minimum(cells.middle, cells.top * codes.largest)
+    below = jnp.minimum(cells.below, values.below(held)[:, None])
+    gained = jnp.diff(_steps(codes, BINADES), prepend=0.0)  # over the binade above: a sum over binades, by parts
+    over = cells.middle - held
+    clipped = sum(at**2 * values.density(held + at * over) for at in NODES) / 2
+    return cells.top**2 * (below @ gained) / 12 + over**3 * clipped
 
 
-def _met(largest: Any, top: Any, codes: Codes, scale: Scale) -> Any:
-    """Noise power of the largest itself under a finer scale: it meets the largest code but for the scale's rounding.
+def _anywhere(cells: Cells, codes: Codes) -> Any:
+    """Noise power of the largest itself under a coarse scale [cell]: it may lie anywhere in its cell."""
+    width, largest = cells.upper - cells.lower, cells.top * codes.largest
+    over = [jnp.maximum(edge - largest, 0.0) for edge in (cells.lower, cells.upper)]
+    steps = cells.top**2 * _steps(codes, jnp.where(cells.middle < cells.top / 2, 1.0, 0.0))
+    return (1 - (over[1] - over[0]) / width) * steps / 12 + (over[1] ** 3 - over[0] ** 3) / (3 * width)
 
-    A significand that is spread evenly in its logarithm has a mean inverse square of 3 / (8 ln 2).
-    """
-    off = largest**2 * 4.0**-scale.fraction_bits * 3 / (8 * jnp.log(2.0)) / 12
-    return jnp.minimum(off, _step(top, 0.0, codes) ** 2 / 12)
+
+def _met(cells: Cells, codes: Codes, scale: Scale) -> Any:
+    """Noise power of the largest itself under a fine scale [cell]: it meets the largest code but for the rounding of
+    the scale, whose significand, spread evenly in its logarithm, has a mean inverse square of 3 / (8 ln 2)."""
+    off = cells.middle**2 * 4.0**-scale.fraction_bits * 3 / (8 * np.log(2.0)) / 12
+    return jnp.minimum(off, cells.top**2 * _steps(codes, 0.0) / 12)
