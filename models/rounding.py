@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from models.values import Values
 
-CELLS = 5  # an octave of a block's largest; more of them change the noise by less than 0.1 dB
-LARGEST = np.arange(-3 * CELLS, 8 * CELLS)  # where the largest may lie, in cells: from 1/8 to 256 deviations
-OCTAVE = CELLS * np.ceil((LARGEST + 0.5) / CELLS).astype(int)  # the power of two above, in cells
+CELLS = 5  # an octave of a block's largest, and places of the deviation within one; good to 0.1 dB
+LARGEST = np.arange(-3 * CELLS, 6 * CELLS)  # where the largest may lie, in cells: from 1/8 to 64 deviations
 BINADES = np.arange(10)  # below the top one; what lies lower still has less than 4^-10 of the signal
-EDGES = np.arange(LARGEST[0] - CELLS * len(BINADES), LARGEST[-1] + CELLS + 1)  # wherever a binade may begin, in cells
+EDGES = np.arange(LARGEST[0] - CELLS * len(BINADES), LARGEST[-1] + 2 * CELLS)  # wherever a binade may begin, in cells
 NODES = (0.5 - 12**-0.5, 0.5 + 12**-0.5)  # of Gauss and Legendre, each with half the weight, on 0 to 1
 
 
@@ -50,29 +50,36 @@ class Cells(NamedTuple):
 
 
 def noise(values: Values, codes: Codes, scale: Scale) -> Any:
-    """Noise power of values of unit power that are rounded to the nearest code.
+    """Noise power over signal power of values that are rounded to the nearest code.
 
         noise = sum_M P(M) ((k - 1) / k E[e^2(x) | x < M] + e^2(M) / k),   P(M) = F(upper)^k - F(lower)^k
 
     M : largest of a block of k, its range cut into cells; the others are then spread as all values below M are.
-    e^2(x) : step(x)^2 / 12 up to the largest code, (x - largest)^2 above.
-    Exact but for the density, taken as even within a step, and for M, taken as the middle of its cell.
+    e^2(x) : step(x)^2 / 12 up to the largest code, (x - largest)^2 above. A mean is taken over the places that the
+    deviation may have among the powers of two.
+    Exact but for the density, taken as even within a step, and for M, taken as the middle of its cell: not for steps
+    as wide as the deviation, where the noise is only kept below the signal.
     """
     coarse = scale.fraction_bits < 1
-    cells = _cells(values, codes, scale, coarse)
-    chance = jnp.diff(values.below(cells.lower[1:]) ** scale.block, prepend=0.0, append=1.0)
-    others = _below(cells, values, codes) / values.below(cells.middle)
-    own = jnp.where(coarse, _anywhere(cells, codes), _met(cells, codes, scale))
-    return jnp.sum(chance * (others * (1 - 1 / scale.block) + own / scale.block))
+
+    def placed(place: Any) -> Any:
+        cells = _cells(values, codes, scale, coarse, place)
+        chance = jnp.diff(values.below(cells.lower[1:]) ** scale.block, prepend=0.0, append=1.0)
+        others = _below(cells, values, codes) / values.below(cells.middle)
+        own = jnp.where(coarse, _anywhere(cells, codes), _met(cells, codes, scale))
+        return jnp.sum(chance * (others * (1 - 1 / scale.block) + own / scale.block))
+
+    return jnp.mean(jax.vmap(placed)(np.arange(1 if values.placed else CELLS)))
 
 
-def _cells(values: Values, codes: Codes, scale: Scale, coarse: Any) -> Cells:
+def _cells(values: Values, codes: Codes, scale: Scale, coarse: Any, place: Any) -> Cells:
     """A coarse scale moves by octaves, at powers of two or where the largest code no longer reaches; a fine one with
     the largest. Either way all edges of binades lie on one grid, so that their shares are looked up."""
     turn = jnp.where(coarse & (scale.fits > 0), codes.largest, 1.0)
     lower, middle, upper = (turn * 2.0 ** ((LARGEST + at) / CELLS) for at in (0.0, 0.5, 1.0))
     start = jnp.where(coarse, 1.0, 2.0 ** (0.5 / CELLS) / codes.largest)
-    above = jnp.where(coarse, OCTAVE, LARGEST)
+    octave = LARGEST + CELLS - (LARGEST + place) % CELLS  # the power of two above
+    above = jnp.where(coarse, octave, LARGEST)
     shares = values.below(start * 2.0 ** (EDGES / CELLS))
     return Cells(
         lower, middle, upper,
@@ -92,8 +99,9 @@ def _below(cells: Cells, values: Values, codes: Codes) -> Any:
     below = jnp.minimum(cells.below, values.below(held)[:, None])
     gained = jnp.diff(_steps(codes, BINADES), prepend=0.0)  # over the binade above: a sum over binades, by parts
     over = cells.middle - held
-    clipped = sum(at**2 * values.density(held + at * over) for at in NODES) / 2
-    return cells.top**2 * (below @ gained) / 12 + over**3 * clipped
+    clipped = over**3 * sum(at**2 * values.density(held + at * over) for at in NODES) / 2
+    found = cells.top**2 * (below @ gained) / 12 + clipped
+    return jnp.minimum(found, values.power(cells.middle))
 
 
 def _anywhere(cells: Cells, codes: Codes) -> Any:
@@ -106,6 +114,7 @@ def _anywhere(cells: Cells, codes: Codes) -> Any:
 
 def _met(cells: Cells, codes: Codes, scale: Scale) -> Any:
     """Noise power of the largest itself under a fine scale [cell]: it meets the largest code but for the rounding of
-    the scale, whose significand, spread evenly in its logarithm, has a mean inverse square of 3 / (8 ln 2)."""
+    the scale, whose significand, spread evenly in its logarithm, has a mean inverse square of 3 / (8 ln 2). Of a scale
+    rounded down it keeps all that is missing, of one rounded up no more than half a step."""
     off = cells.middle**2 * 4.0**-scale.fraction_bits * 3 / (8 * np.log(2.0)) / 12
-    return jnp.minimum(off, cells.top**2 * _steps(codes, 0.0) / 12)
+    return (off + jnp.minimum(off, cells.top**2 * _steps(codes, 0.0) / 12)) / 2
