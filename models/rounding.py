@@ -10,10 +10,10 @@ import numpy as np
 
 from models.values import Values
 
-CELLS = 5  # an octave of a block's largest, and places of the deviation within one; good to 0.1 dB
+CELLS = 5  # an octave of a block's largest, and places of the deviation within one; more change less than 0.1 dB
 LARGEST = np.arange(-3 * CELLS, 6 * CELLS)  # where the largest may lie, in cells: from 1/8 to 64 deviations
+TOPS = np.arange(LARGEST[0] - CELLS, LARGEST[-1] + CELLS + 1)  # where the codes' top may then lie
 BINADES = np.arange(10)  # below the top one; what lies lower still has less than 4^-10 of the signal
-EDGES = np.arange(LARGEST[0] - CELLS * len(BINADES), LARGEST[-1] + 2 * CELLS)  # wherever a binade may begin, in cells
 NODES = (0.5 - 12**-0.5, 0.5 + 12**-0.5)  # of Gauss and Legendre, each with half the weight, on 0 to 1
 
 
@@ -39,14 +39,21 @@ class Scale(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Where the largest of a block lies, all [cell] and in deviations: its bounds, the top that its scale gives the
-    codes, and the share of values below the edges of the codes' binades [cell, binade]."""
+    """Where the largest of a block lies [cell], in deviations: bounds and middle."""
 
     lower: Any
     middle: Any
     upper: Any
+
+
+class Tops(NamedTuple):
+    """What a scale makes of the codes [TOPS, or cell], in deviations: their top, the share of values below it and below
+    half of it, and the noise power of all values below it, as if none of them were above the largest code."""
+
     top: Any
     below: Any
+    below_half: Any
+    rounded: Any
 
 
 def noise(values: Values, codes: Codes, scale: Scale) -> Any:
@@ -61,31 +68,33 @@ def noise(values: Values, codes: Codes, scale: Scale) -> Any:
     as wide as the deviation, where the noise is only kept below the signal.
     """
     coarse = scale.fraction_bits < 1
+    turn = jnp.where(
+        coarse & (scale.fits > 0), codes.largest, 1.0
+    )  # of top: where a power of two gives way to the next
+    cells = Cells(*(turn * 2.0 ** ((LARGEST + at) / CELLS) for at in (0.0, 0.5, 1.0)))
+    chance = jnp.diff(values.below(cells.lower[1:]) ** scale.block, prepend=0.0, append=1.0)
+    tops = _tops(values, codes, jnp.where(coarse, 1.0, 2.0 ** (0.5 / CELLS) / codes.largest))
 
     def placed(place: Any) -> Any:
-        cells = _cells(values, codes, scale, coarse, place)
-        chance = jnp.diff(values.below(cells.lower[1:]) ** scale.block, prepend=0.0, append=1.0)
-        others = _below(cells, values, codes) / values.below(cells.middle)
-        own = jnp.where(coarse, _anywhere(cells, codes), _met(cells, codes, scale))
+        octave = LARGEST + CELLS - (LARGEST + place) % CELLS  # the power of two above; a fine scale follows the largest
+        chosen = jnp.where(coarse, octave, LARGEST) - TOPS[0]
+        at = jax.tree.map(lambda column: column[chosen], tops)
+        others = _others(cells, at, values, codes) / values.below(cells.middle)
+        own = jnp.where(coarse, _anywhere(cells, at.top, codes), _met(cells, at.top, codes, scale))
         return jnp.sum(chance * (others * (1 - 1 / scale.block) + own / scale.block))
 
     return jnp.mean(jax.vmap(placed)(np.arange(1 if values.placed else CELLS)))
 
 
-def _cells(values: Values, codes: Codes, scale: Scale, coarse: Any, place: Any) -> Cells:
-    """A coarse scale moves by octaves, at powers of two or where the largest code no longer reaches; a fine one with
-    the largest. Either way all edges of binades lie on one grid, so that their shares are looked up."""
-    turn = jnp.where(coarse & (scale.fits > 0), codes.largest, 1.0)
-    lower, middle, upper = (turn * 2.0 ** ((LARGEST + at) / CELLS) for at in (0.0, 0.5, 1.0))
-    start = jnp.where(coarse, 1.0, 2.0 ** (0.5 / CELLS) / codes.largest)
-    octave = LARGEST + CELLS - (LARGEST + place) % CELLS  # the power of two above
-    above = jnp.where(coarse, octave, LARGEST)
-    shares = values.below(start * 2.0 ** (EDGES / CELLS))
-    return Cells(
-        lower, middle, upper,
-        top=start * 2.0 ** (above / CELLS),
-        below=shares[above[:, None] - CELLS * BINADES - EDGES[0]],
-    )  # fmt: skip
+def _tops(values: Values, codes: Codes, start: Any) -> Tops:
+    """Wherever tops may lie from `start` on. All edges of binades lie on one grid, so that shares are looked up; the sum
+    of share x step^2 over binades is one of share below x what step^2 gains on the binade above."""
+    grid = np.arange(TOPS[0] - CELLS * len(BINADES), TOPS[-1] + 1)
+    shares = values.below(start * 2.0 ** (grid / CELLS))
+    below = shares[(TOPS - grid[0])[:, None] - CELLS * BINADES]
+    top = start * 2.0 ** (TOPS / CELLS)
+    rounded = top**2 / 12 * (below @ jnp.diff(_steps(codes, BINADES), prepend=0.0))
+    return Tops(top, below[:, 0], below[:, 1], rounded)
 
 
 def _steps(codes: Codes, binade: Any) -> Any:
@@ -93,28 +102,27 @@ def _steps(codes: Codes, binade: Any) -> Any:
     return 4.0 ** -(jnp.minimum(binade, codes.binades - 1) + 1 + codes.fraction_bits)
 
 
-def _below(cells: Cells, values: Values, codes: Codes) -> Any:
+def _others(cells: Cells, at: Tops, values: Values, codes: Codes) -> Any:
     """Noise power of the values below the largest [cell], those above counted as 0."""
-    held = jnp.minimum(cells.middle, cells.top * codes.largest)
-    below = jnp.minimum(cells.below, values.below(held)[:, None])
-    gained = jnp.diff(_steps(codes, BINADES), prepend=0.0)  # over the binade above: a sum over binades, by parts
+    held = jnp.minimum(cells.middle, at.top * codes.largest)
+    share, (first, second) = values.below(held), _steps(codes, BINADES[:2])
+    missing = jnp.maximum(at.below - share, 0.0) * first + jnp.maximum(at.below_half - share, 0.0) * (second - first)
     over = cells.middle - held
-    clipped = over**3 * sum(at**2 * values.density(held + at * over) for at in NODES) / 2
-    found = cells.top**2 * (below @ gained) / 12 + clipped
-    return jnp.minimum(found, values.power(cells.middle))
+    clipped = over**3 * sum(node**2 * values.density(held + node * over) for node in NODES) / 2
+    return jnp.minimum(at.rounded - at.top**2 / 12 * missing + clipped, values.power(cells.middle))
 
 
-def _anywhere(cells: Cells, codes: Codes) -> Any:
+def _anywhere(cells: Cells, top: Any, codes: Codes) -> Any:
     """Noise power of the largest itself under a coarse scale [cell]: it may lie anywhere in its cell."""
-    width, largest = cells.upper - cells.lower, cells.top * codes.largest
+    width, largest = cells.upper - cells.lower, top * codes.largest
     over = [jnp.maximum(edge - largest, 0.0) for edge in (cells.lower, cells.upper)]
-    steps = cells.top**2 * _steps(codes, jnp.where(cells.middle < cells.top / 2, 1.0, 0.0))
+    steps = top**2 * _steps(codes, jnp.where(cells.middle < top / 2, 1.0, 0.0))
     return (1 - (over[1] - over[0]) / width) * steps / 12 + (over[1] ** 3 - over[0] ** 3) / (3 * width)
 
 
-def _met(cells: Cells, codes: Codes, scale: Scale) -> Any:
+def _met(cells: Cells, top: Any, codes: Codes, scale: Scale) -> Any:
     """Noise power of the largest itself under a fine scale [cell]: it meets the largest code but for the rounding of
     the scale, whose significand, spread evenly in its logarithm, has a mean inverse square of 3 / (8 ln 2). Of a scale
     rounded down it keeps all that is missing, of one rounded up no more than half a step."""
     off = cells.middle**2 * 4.0**-scale.fraction_bits * 3 / (8 * np.log(2.0)) / 12
-    return (off + jnp.minimum(off, cells.top**2 * _steps(codes, 0.0) / 12)) / 2
+    return (off + jnp.minimum(off, top**2 * _steps(codes, 0.0) / 12)) / 2
