@@ -87,8 +87,8 @@ def noise(values: Values, codes: Codes, scale: Scale) -> Any:
 
 
 def _tops(values: Values, codes: Codes, start: Any) -> Tops:
-    """Wherever tops may lie from `start` on. All edges of binades lie on one grid, so that shares are looked up; the sum
-    of share x step^2 over binades is one of share below x what step^2 gains on the binade above."""
+    """Wherever tops may lie, in cells from `start`. All edges of binades lie on one grid, so that shares are looked up;
+    the sum of share x step^2 over binades is one of share below x what step^2 gains on the binade above."""
     grid = np.arange(TOPS[0] - CELLS * len(BINADES), TOPS[-1] + 1)
     shares = values.below(start * 2.0 ** (grid / CELLS))
     below = shares[(TOPS - grid[0])[:, None] - CELLS * BINADES]
