@@ -47,12 +47,13 @@ class Cells(NamedTuple):
 
 
 class Tops(NamedTuple):
-    """What a scale makes of the codes [TOPS, or cell], in deviations: their top, the share of values below it and below
-    half of it, and the noise power of all values below it, as if none of them were above the largest code."""
+    """What a scale makes of the codes [TOPS, or cell], in deviations: their top, the shares of values below it, below
+    half of it and below the largest code, and the noise power of all values below the top if none were saturated."""
 
     top: Any
     below: Any
     below_half: Any
+    kept: Any
     rounded: Any
 
 
@@ -94,7 +95,7 @@ def _tops(values: Values, codes: Codes, start: Any) -> Tops:
     below = shares[(TOPS - grid[0])[:, None] - CELLS * BINADES]
     top = start * 2.0 ** (TOPS / CELLS)
     rounded = top**2 / 12 * (below @ jnp.diff(_steps(codes, BINADES), prepend=0.0))
-    return Tops(top, below[:, 0], below[:, 1], rounded)
+    return Tops(top, below[:, 0], below[:, 1], values.below(top * codes.largest), rounded)
 
 
 def _steps(codes: Codes, binade: Any) -> Any:
@@ -105,7 +106,8 @@ def _steps(codes: Codes, binade: Any) -> Any:
 def _others(cells: Cells, at: Tops, values: Values, codes: Codes) -> Any:
     """Noise power of the values below the largest [cell], those above counted as 0."""
     held = jnp.minimum(cells.middle, at.top * codes.largest)
-    share, (first, second) = values.below(held), _steps(codes, BINADES[:2])
+    share = jnp.minimum(values.below(cells.middle), at.kept)
+    first, second = _steps(codes, BINADES[:2])
     missing = jnp.maximum(at.below - share, 0.0) * first + jnp.maximum(at.below_half - share, 0.0) * (second - first)
     over = cells.middle - held
     clipped = over**3 * sum(node**2 * values.density(held + node * over) for node in NODES) / 2
