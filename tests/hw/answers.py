@@ -83,9 +83,14 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "NumberFormat": (
         Question("bits", "", lambda it, a, q: it.bits),
         Question("bytes", "", lambda it, a, q: it.bytes),
+        Question("codes", ("", "", ""), lambda it, a, q: it.codes()),
         Question("noise", "", lambda it, a, q: it.noise()),
     ),
-    "Formats": (Question("noise", "", lambda it, a, q: it.noise()),),
+    "Formats": (
+        Question("noise", "", lambda it, a, q: it.noise()),
+        Question("cache_noise", "", lambda it, a, q: it.cache_noise()),
+        Question("exchange_noise", "", lambda it, a, q: it.exchange_noise()),
+    ),
     "Wafers": (
         Question("die_yield", "", lambda it, a, q: it.die_yield(q(4e-4, "m^2"))),
         Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
