@@ -18,7 +18,9 @@ from dse.traces import Trace
 from hw.units import Rule
 
 REQUESTS = 10_000  # where nobody says how many
-PROBABILITIES = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1)
+PROBABILITIES = (
+    0, 0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1
+)  # fmt: skip
 FIELDS = ("about", "source", "attribution", "rate", "busy_share", "busy_rate", "memory", "probabilities", "kinds")
 
 
