@@ -169,7 +169,7 @@ class Replica(ABC):
             request = self.decoding.get(index)
             if request is None or request.place != due:
                 continue  # it was put back meanwhile
-            request.generated, request.last = request.output, at
+            request.generated, request.last, request.place = request.output, at, -1
             done.append(request)
 
     def leave(self, request: Request, at: float) -> None:
@@ -214,6 +214,8 @@ class Replica(ABC):
         freed = False
         while len(self.running) > 1 and self.used() > self.capacity:
             victim, freed = self.running[-1], True
+            if victim.index in self.decoding:
+                victim.generated = victim.output - (victim.place - self.passes)
             self.drop(victim)
             victim.preemptions += 1
             victim.filled, victim.to_fill = 0, victim.prompt + victim.generated
@@ -362,7 +364,7 @@ class Replica(ABC):
 def chunk_of(parts: list[tuple[Request, int]]) -> tuple[int, float]:
     """Prompt tokens of a pass, and the past that gives one chunk the attention of them all.
 
-        F = sum of f,   past = max(0, sum of f (past_f + f / 2) / F - F / 2)
+    F = sum of f,   past = max(0, sum of f (past_f + f / 2) / F - F / 2)
     """
     if not parts:
         return 0, 0.0

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def arrivals(recipe: Recipe, requests: int, random: np.random.Generator) -> np.n
 def fitted(trace: Trace, edges: list[float]) -> dict[str, Any]:
     """The kinds of a recorded trace: quantiles of both lengths of the prompts between some edges."""
     bounds, kinds = [0, *edges, np.inf], {}
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in itertools.pairwise(bounds):
         inside = (trace.prompt > low) & (trace.prompt <= high)
         name = f"up_to_{high:.0f}" if np.isfinite(high) else "longer"
         kinds[name] = {"share": round(float(np.mean(inside)), 4)} | {
