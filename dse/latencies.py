@@ -111,7 +111,9 @@ def rates(served: Served, good: np.ndarray, start: float, end: float) -> dict[st
     return {
         name: {
             "requests_per_second": float(np.sum(ended & kept)) / span if span else 0.0,
-            "tokens_per_second": float(np.sum(between(served, start, end)[kept] * output[kept])) / span if span else 0.0,
+            "tokens_per_second": float(np.sum(between(served, start, end)[kept] * output[kept])) / span
+            if span
+            else 0.0,
         }
         for name, kept in shares.items()
     }

@@ -6,24 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TOLERANCE = 0.02  # relative width of the bracket in which the search ends
-MOST = 40  # simulations
-LEAST = 1e-6  # requests/s, below which the search gives up
+DOUBLINGS = 12  # of the first rate, up or down, until the search gives up
 
 
 @dataclass(frozen=True)
 class Largest:
-    """The largest rate, requests/s, that keeps the share; 0 where none does. tried : (rate, attainment), rising."""
+    """The largest rate, requests/s, that keeps the share; 0 where none does.
+
+    bounded : whether a larger rate was seen to fail. tried : (rate, attainment), rising.
+    """
 
     rate: float
     attainment: float
+    bounded: bool
     tried: list[tuple[float, float]]
 
 
-def largest_rate(attained: Callable[[float], float], start: float, share: float, least: float | None = None) -> Largest:
+def largest_rate(attained: Callable[[float], float], start: float, share: float, alone: float = 1.0) -> Largest:
     """The largest rate at which `attained(rate)` is at least `share`, to 2 %: doubled or halved, then bisected.
 
-    Takes the attainment to fall with the rate, as it does but for chance. `start` : where to begin, requests/s; `least` :
-    the attainment of a machine that is never busy, which no lower rate exceeds; below the share nothing is searched.
+    Takes the attainment to fall with the rate, as it does but for chance. `start` : where to begin, requests/s;
+    `alone` : the attainment of a machine that serves one request at a time, which no rate exceeds.
     """
     tried: dict[float, float] = {}
 
@@ -31,18 +34,19 @@ def largest_rate(attained: Callable[[float], float], start: float, share: float,
         tried[rate] = attained(rate)
         return tried[rate] >= share
 
-    if least is not None and least < share:
-        return Largest(0.0, least, [])
-    low, high = (start, start * 2) if keeps(start) else (start / 2, start)
-    while low == start and high / start < 2**MOST and keeps(high):
-        low, high = high, high * 2
-        start = low
-    while high == start and low > LEAST and not keeps(low):
-        low, high = low / 2, low
-        start = high
-    if tried.get(low, 0.0) < share:
-        return Largest(0.0, tried.get(low, 0.0), sorted(tried.items()))
-    while high / low > 1 + TOLERANCE and len(tried) < MOST:
+    if alone < share:
+        return Largest(0.0, alone, True, [])
+    low = high = start
+    if keeps(start):
+        while low == high and high < start * 2**DOUBLINGS:
+            low, high = (high * 2, high * 2) if keeps(high * 2) else (low, high * 2)
+    else:
+        while low == high and low > start / 2**DOUBLINGS:
+            low, high = (low / 2, low) if keeps(low / 2) else (low / 2, low / 2)
+    if tried[low] < share:
+        return Largest(0.0, tried[low], True, sorted(tried.items()))
+    bounded = low < high
+    while high / low > 1 + TOLERANCE:
         middle = (low * high) ** 0.5
         low, high = (middle, high) if keeps(middle) else (low, middle)
-    return Largest(low, tried[low], sorted(tried.items()))
+    return Largest(low, tried[low], bounded, sorted(tried.items()))

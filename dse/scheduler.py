@@ -49,7 +49,7 @@ COUNT = Rule(least=0, whole=True)
 class Scheduler:
     """Rules of batching.
 
-    chunk : most prompt tokens of a pass, beside the tokens of those who decode; 0: a whole prompt, while nobody decodes.
+    chunk : most prompt tokens of a pass, beside the tokens of those who decode; 0: a whole prompt, and nobody decodes.
     slots : most sequences in flight of a replica.
     continuous : 1: requests join and leave between passes; 0: a batch is filled, decoded to its end, then the next.
     hits : share of each prompt that a cache of prefixes holds; prefix_cache : bytes of it in each replica, for traces
@@ -57,7 +57,8 @@ class Scheduler:
     round_robin : 1: requests are dealt in turn; 0: to the replica with the fewest in flight.
     prefill_replicas : of the replicas, those that only fill prompts; the cache then crosses a link to the others.
     warm_up, drain : shares of the requests, first and last, that are served but whose latencies are not counted.
-    attained_share : of the requests, those that must meet both targets where the largest rate is looked for.
+    attained_share : of the requests, those that must meet both targets where the largest rate is looked for,
+    with the first `search_requests` of the trace; 0: it is not.
     """
 
     chunk: float = _field(COUNT, 512)
@@ -72,4 +73,4 @@ class Scheduler:
     warm_up: float = _field(Rule(least=0, most=0.5), 0.1)
     drain: float = _field(Rule(least=0, most=0.4), 0.1)
     attained_share: float = _field(Rule(above=0, most=1), 0.9)
-    search_requests: float = _field(COUNT, 2000)
+    search_requests: float = _field(COUNT, 4000)

@@ -1,4 +1,4 @@
-"""A trace served: every request dealt to a replica, batched, filled, decoded, from the first arrival to the last token."""
+"""A trace served: requests dealt to replicas, batched, filled, decoded, from the first arrival to the last token."""
 
 from __future__ import annotations
 
@@ -154,8 +154,8 @@ def pools(times: StepTimes, rules: Scheduler, filling: StepTimes | None) -> tupl
     fill = int(rules.prefill_replicas)
     if fill >= times.replicas:
         raise ValueError(
-            f"scheduler.prefill_replicas: {fill} of {times.replicas} replicas fill prompts, and none is left to decode; "
-            "write fewer, or a mapping with more replicas"
+            f"scheduler.prefill_replicas: {fill} of {times.replicas} replicas fill prompts, and none is left to decode "
+            "answers; write fewer, or a mapping with more replicas"
         )
     return fill, times.replicas - fill
 

@@ -7,7 +7,7 @@ import pytest
 from serving import Constant, Roofline, poisson, trace
 
 from dse.latencies import Targets, answers, attainment, latencies, met, table
-from dse.rates import TOLERANCE, largest_rate
+from dse.rates import DOUBLINGS, TOLERANCE, largest_rate
 from dse.scheduler import Scheduler
 from dse.simulate import simulate
 
@@ -88,11 +88,17 @@ def test_the_largest_rate_is_found(true):
 
 def test_no_rate_is_slow_enough():
     assert largest_rate(lambda rate: 0.5, 3.0, 0.9).rate == 0
-    assert largest_rate(lambda rate: 1.0, 3.0, 0.9, least=0.5).tried == []
+    assert largest_rate(lambda rate: 1.0, 3.0, 0.9, alone=0.5).tried == []
+
+
+def test_a_rate_without_bound_is_no_answer():
+    found = largest_rate(lambda rate: 1.0, 3.0, 0.9)
+    assert not found.bounded
+    assert found.rate == 3.0 * 2**DOUBLINGS
 
 
 def test_the_largest_rate_of_a_server_of_constant_time():
-    """M/D/1 with a target on the wait: at the rate found, nine in ten requests meet it, and at 10 % more they do not."""
+    """M/D/1 with a target on the wait: at the rate found nine in ten requests meet it, at 10 % more they do not."""
     requests = poisson(4000, 1.0, seed=6, output=1)
     requests.output[:] = 1
 
