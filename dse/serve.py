@@ -37,6 +37,7 @@ def run(session: Session) -> None:
     served = simulate(trace, times, rules)
     result = answer(served, rules, targets, largest(trace, times, rules, targets))
     result |= {"machine": description, "replicas": served.replicas, "slots": served.slots}
+    result["cache_per_replica"] = served.cache_capacity / served.replicas
     write(session, served, targets, result)
     serve_report.show(result, description, rules)
     for name in ("serve.json", "requests.parquet", "serving.svg"):

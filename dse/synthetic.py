@@ -102,15 +102,18 @@ def _kinds(path: Path, node: Mapping[str, Any]) -> dict[str, Kind]:
 
 
 def generate(recipe: Recipe, requests: int, seed: int) -> Trace:
-    """A trace of this recipe; the same seed gives the same trace, and its mean rate is the recipe's."""
+    """A trace of this recipe; the same seed gives the same trace, and its mean rate is the recipe's.
+
+    Between two quantiles the logarithm of the length is linear: tails are long.
+    """
     random = np.random.default_rng(seed)
     kinds = list(recipe.kinds.values())
     chosen = random.choice(len(kinds), requests, p=[kind.share for kind in kinds])
     columns = {}
     for name in ("prompt", "output"):
         drawn = random.random(requests)
-        tables = [np.interp(drawn, recipe.probabilities, getattr(kind, name)) for kind in kinds]
-        columns[name] = np.rint(np.choose(chosen, tables)).astype(np.int64)
+        tables = [np.interp(drawn, recipe.probabilities, np.log(getattr(kind, name))) for kind in kinds]
+        columns[name] = np.rint(np.exp(np.choose(chosen, tables))).astype(np.int64)
     trace = Trace(recipe.name, arrivals(recipe, requests, random), **columns, source=recipe.source)
     return trace.at(recipe.rate) if requests > 1 else trace
 
