@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from dse.replica import Replica, Request
+from dse.replica import Replica
+from dse.runs import Request
 from dse.scheduler import Scheduler
 
 

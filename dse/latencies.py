@@ -91,7 +91,8 @@ def summary(values: np.ndarray) -> dict[str, float | None]:
     known = values[~np.isnan(values)]
     if not len(known):
         return dict.fromkeys(("mean", *SHOWN))
-    return {"mean": float(np.mean(known))} | {name: float(np.quantile(known, q)) for name, q in SHOWN.items()}
+    found: dict[str, float | None] = {name: float(np.quantile(known, q)) for name, q in SHOWN.items()}
+    return {"mean": float(np.mean(known)), **found}
 
 
 def window(served: Served, chosen: slice) -> tuple[float, float]:

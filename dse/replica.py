@@ -9,67 +9,15 @@ from __future__ import annotations
 
 import heapq
 from abc import ABC, abstractmethod
-from collections import OrderedDict, deque
-from typing import NamedTuple
+from collections import deque
 
 import numpy as np
 
+from dse.prefixes import Prefixes
+from dse.runs import Request, Run, chunk_of
 from dse.scheduler import Scheduler, StepTimes
-from dse.traces import BLOCK
 
 CLOSE = 1e-3  # relative error of the time of a run
-NEVER = float("inf")
-
-
-class Request:
-    """A request on its way: what it needs, and how far it is."""
-
-    __slots__ = ("admitted", "arrival", "base", "blocks", "filled", "first", "generated", "held", "hit", "index",
-                 "last", "output", "place", "preemptions", "prompt", "ready", "replica", "to_fill")  # fmt: skip
-
-    def __init__(self, index: int, arrival: float, prompt: int, output: int, blocks: tuple[int, ...] = ()) -> None:
-        self.index, self.arrival, self.prompt, self.output, self.blocks = index, arrival, prompt, output, blocks
-        self.admitted = self.first = self.last = float("nan")
-        self.generated, self.filled, self.to_fill, self.hit, self.preemptions = 0, 0, prompt, 0, 0
-        self.ready, self.base, self.held, self.replica, self.place = 0.0, 0, 0.0, -1, -1
-
-    @property
-    def longest(self) -> int:
-        """Tokens in its cache when its last token comes, which is never put in."""
-        return self.prompt + self.output - 1
-
-
-class Run(NamedTuple):
-    """Passes of one composition: seconds of each rise evenly from `first` to `last`; tokens are there `early` s before
-    a pass ends (late, where the pass is only prompts in a pipeline). No passes: an idle wait."""
-
-    start: float
-    passes: int
-    first: float
-    last: float
-    early: float
-    decodes: int
-    parts: tuple[tuple[Request, int], ...]
-
-    def seconds(self, passes: int) -> float:
-        """Seconds of the first so many passes."""
-        rise = (self.last - self.first) / (self.passes - 1) if self.passes > 1 else 0.0
-        return passes * self.first + rise * passes * (passes - 1) / 2
-
-    @property
-    def end(self) -> float:
-        return self.start + (self.seconds(self.passes) if self.passes else self.first)
-
-    def until(self, time: float) -> Run:
-        """The run cut after the first pass that ends at `time` or later."""
-        low, high = 1, self.passes
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.start + self.seconds(middle) >= time else (middle + 1, high)
-        if low == self.passes:
-            return self
-        rise = (self.last - self.first) / (self.passes - 1)
-        return self._replace(passes=low, last=self.first + rise * (low - 1))
 
 
 class Replica(ABC):
@@ -92,9 +40,7 @@ class Replica(ABC):
         self.admissions: list[int] = []
         self.log: list[tuple[float, float, int, int, int, int, float]] = []
         self.queue_log: list[tuple[float, int]] = []
-        self.prefixes: OrderedDict[int, None] = OrderedDict()
-        block = table[min(BLOCK, len(table) - 1)]
-        self.most_blocks = int(rules.prefix_cache / block) if block > 0 else 0
+        self.prefixes = Prefixes(rules, table)
 
     # ---- the clock ----
 
@@ -149,7 +95,7 @@ class Replica(ABC):
     def filled(self, request: Request, at: float, done: list[Request]) -> None:
         """A prompt is filled: its next token is there."""
         self.token(request, at)
-        self.remember(request)
+        self.prefixes.remember(request)
         if request.generated == request.output or not self.decode_here:
             done.append(request)
         else:
@@ -243,34 +189,12 @@ class Replica(ABC):
         request.held = self.table[request.to_fill]
         self.reserved += request.held
         if request.filled < request.to_fill:
-            request.filled = self.prefix(request)
+            request.filled = self.prefixes.held(request)
             request.hit += request.filled
         else:
             request.ready = now
             self.joining.append(request)
         return request
-
-    def prefix(self, request: Request) -> int:
-        """Tokens of a prompt that are held already; at least one is always filled."""
-        if not (self.most_blocks and request.blocks):
-            return min(int(self.rules.hits * request.prompt), request.prompt - 1)
-        known = 0
-        for block in request.blocks:
-            if block not in self.prefixes:
-                break
-            self.prefixes.move_to_end(block)
-            known += 1
-        return min(known * BLOCK, request.prompt - 1)
-
-    def remember(self, request: Request) -> None:
-        """Keep a prompt's blocks; its last ones go first, as prefixes are of use only from their start."""
-        if not (self.most_blocks and request.blocks):
-            return
-        for block in reversed(request.blocks):
-            self.prefixes[block] = None
-            self.prefixes.move_to_end(block)
-        while len(self.prefixes) > self.most_blocks:
-            self.prefixes.popitem(last=False)
 
     def join(self, now: float) -> None:
         """Those whose first token is there begin to decode."""
@@ -359,17 +283,3 @@ class Replica(ABC):
         next_pass = self.times.interval(decodes, context, fresh, past)
         length = max(next_pass, there) if decodes else next_pass
         return length, length - there
-
-
-def chunk_of(parts: list[tuple[Request, int]]) -> tuple[int, float]:
-    """Prompt tokens of a pass, and the past that gives one chunk the attention of them all.
-
-    F = sum of f,   past = max(0, sum of f (past_f + f / 2) / F - F / 2)
-    """
-    if not parts:
-        return 0, 0.0
-    fresh = sum(tokens for _, tokens in parts)
-    if len(parts) == 1:
-        return fresh, float(parts[0][0].filled)
-    attended = sum(tokens * (request.filled + tokens / 2) for request, tokens in parts)
-    return fresh, max(0.0, attended / fresh - fresh / 2)

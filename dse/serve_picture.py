@@ -47,8 +47,8 @@ class Line(NamedTuple):
     """A curve with its name."""
 
     name: str
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Any
+    y: Any
     colour: str
     dots: bool = False
 

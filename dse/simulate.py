@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from dse.batching import policy
-from dse.replica import Replica, Request
+from dse.replica import Replica
+from dse.runs import Request
 from dse.scheduler import Scheduler, StepTimes
 from dse.traces import Trace
 

@@ -54,7 +54,7 @@ def _table(path: Path, rate: float | None, seed: int) -> Trace:
     arrival = _times(table[columns["arrival"]], columns["arrival"], row) if "arrival" in columns else None
     if arrival is None:
         arrival = poisson(len(table), float(rate or 1), seed)
-    return checked(Trace(path.name, arrival, source=str(path), **lengths), row)
+    return checked(Trace(path.name, arrival, lengths["prompt"], lengths["output"], source=str(path)), row)
 
 
 def _columns(path: Path, heads: list[str], rate: float | None) -> dict[str, str]:
@@ -78,7 +78,7 @@ def _columns(path: Path, heads: list[str], rate: float | None) -> dict[str, str]
 def _numbers(cells: Any, head: str, row: Any) -> np.ndarray:
     import pandas as pd
 
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
+    values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=float)
     if np.any(bad := np.isnan(values)):
         i = int(np.argmax(bad))
         raise ValueError(f"{row(i)}: {head} is {cells.iloc[i]!r}, which is no number")
@@ -89,11 +89,11 @@ def _times(cells: Any, head: str, row: Any) -> np.ndarray:
     """Seconds: numbers as they are (or milliseconds, if the head says so), dates from the first."""
     import pandas as pd
 
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float)
+    values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=float)
     if not np.all(np.isnan(values)):
         scale = MILLI if re.search(r"(_|\b)ms\W*$", head.lower()) else 1.0
         return _numbers(cells, head, row) * scale
-    dates = pd.to_datetime(cells, errors="coerce", format="ISO8601", utc=True)
+    dates: Any = pd.to_datetime(cells, errors="coerce", format="ISO8601", utc=True)
     if dates.isna().any():
         i = int(np.argmax(dates.isna().to_numpy()))
         raise ValueError(f"{row(i)}: {head} is {cells.iloc[i]!r}, neither seconds nor a date like 2023-11-16 18:17:03")

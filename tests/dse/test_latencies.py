@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from serving import Constant, Roofline, poisson, trace
+from plain_machines import Constant, Roofline, poisson, trace
 
 from dse.latencies import Targets, answers, attainment, latencies, met, table
 from dse.rates import DOUBLINGS, TOLERANCE, largest_rate

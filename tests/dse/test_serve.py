@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from machines import composed, files
+from plain_machines import Roofline
 from running import Done, run_here
-from serving import Roofline
 
 from dse import serve
 from dse.scheduler import Scheduler

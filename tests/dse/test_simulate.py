@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serving import Constant, Pipeline, Roofline, poisson, trace
+from plain_machines import Constant, Pipeline, Roofline, poisson, trace
 
 from dse.replica import CLOSE
 from dse.scheduler import Scheduler

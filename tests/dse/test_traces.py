@@ -118,7 +118,8 @@ def test_all_at_once_has_no_rate(tmp_path):
 # ---- synthetic ----
 
 # Published statistics of the recordings, tokens: mean, p50, p90, p99; requests a second. Tables of 21 quantiles a kind
-# keep means to 3 % (100,000 draws of code answers leave 1 %); quantiles of the whole move by the noise of 20,000 draws where few requests lie near them.
+# keep means to 3 %, of which the noise of 100,000 answers to code is 1 %; quantiles of the whole are as noisy where few
+# requests lie near them.
 PUBLISHED = {
     "chat_synthetic": ({"prompt": (1154.7, 1020, 2734.5, 4142), "output": (211.1, 129, 424, 601)}, 5.53),
     "code_synthetic": ({"prompt": (2047.8, 1469, 5187.6, 7436), "output": (27.9, 13, 55, 251.5)}, 2.567),
