@@ -22,7 +22,18 @@ REQUESTS = 10_000  # where nobody says how many
 PROBABILITIES = (
     0, 0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1
 )  # fmt: skip
-FIELDS = ("about", "source", "attribution", "rate", "busy_share", "busy_rate", "memory", "probabilities", "kinds")
+FIELDS = (
+    "about",
+    "source",
+    "attribution",
+    "rate",
+    "busy_share",
+    "busy_rate",
+    "busy_spread",
+    "memory",
+    "probabilities",
+    "kinds",
+)
 
 
 @dataclass(frozen=True)
@@ -38,14 +49,16 @@ class Kind:
 class Recipe:
     """What a synthetic trace is made from.
 
-    rate : requests/s; busy_share : share of time that is busy; busy_rate : the rate then over the mean rate;
-    memory : s after which busy or quiet is forgotten.
+    rate : requests/s; busy_share : share of time that is busy; busy_rate : the mean rate then over the whole mean;
+    busy_spread : standard deviation over mean of the rates of single busy times; memory : s after which busy or quiet
+    is forgotten.
     """
 
     name: str
     rate: float
     busy_share: float
     busy_rate: float
+    busy_spread: float
     memory: float
     probabilities: np.ndarray
     kinds: Mapping[str, Kind]
@@ -68,6 +81,7 @@ def read(path: Path) -> Recipe:
         _read(path, "rate", node["rate"], Rule(above=0)),
         share,
         _read(path, "busy_rate", node["busy_rate"], Rule(least=1, most=1 / share)),
+        _read(path, "busy_spread", node["busy_spread"], Rule(least=0, most=3)),
         _read(path, "memory", node["memory"], Rule("s", above=0)),
         _rising(path, "probabilities", node["probabilities"], 0),
         _kinds(path, node),
@@ -121,21 +135,31 @@ def generate(recipe: Recipe, requests: int, seed: int) -> Trace:
 def arrivals(recipe: Recipe, requests: int, random: np.random.Generator) -> np.ndarray:
     """Arrivals [request], s: a Poisson stream whose rate changes between busy and quiet at random.
 
-    Busy and quiet times are exponential with means memory / quiet share and memory / busy share, so the correlation of
-    the rate falls as exp(-t / memory), and its variance over its squared mean is (busy_rate - 1)^2 share / (1 - share).
+    Busy and quiet times are exponential with means memory / quiet share and memory / busy share; the rate of each busy
+    time is drawn from a gamma distribution. The rate's variance over its squared mean, with h the busy rate, q the
+    quiet one, s the busy share and c the spread, is
+
+        v = s h^2 (1 + c^2) + (1 - s) q^2 - 1
+
+    and for times much shorter than the memory, the arrivals' variance over mean is 1 + rate x time x v.
     """
     share, level = recipe.busy_share, recipe.busy_rate
-    levels = (level, max(0.0, (1 - share * level) / (1 - share)))
-    means = (recipe.memory / (1 - share), recipe.memory / share)
+    quiet = max(0.0, (1 - share * level) / (1 - share))
     state, start, works, times = int(random.random() >= share), 0.0, [0.0], [0.0]
     target = np.cumsum(random.exponential(1.0, requests))  # of the expected number of arrivals so far
     while works[-1] <= target[-1]:
-        length = random.exponential(means[state])
+        length = random.exponential(recipe.memory / (share if state else 1 - share))
         start += length
         times.append(start)
-        works.append(works[-1] + levels[state] * recipe.rate * length)
+        works.append(works[-1] + (quiet if state else level * _uneven(recipe, random)) * recipe.rate * length)
         state = 1 - state
     return np.interp(target, works, times)
+
+
+def _uneven(recipe: Recipe, random: np.random.Generator) -> float:
+    """The rate of one busy time over their mean."""
+    square = recipe.busy_spread**2
+    return float(random.gamma(1 / square, square)) if square else 1.0
 
 
 def fitted(trace: Trace, edges: list[float]) -> dict[str, Any]:
