@@ -17,6 +17,7 @@ from running import Done, run_here
 from dse import serve
 from dse.scheduler import Scheduler
 from dse.schema import build
+from dse.traces import synthetic_files
 
 MACHINE = ("task=serve", "hw=corsair_server", "model=llama3_8b", "tracking=none", "hydra.run.dir=run")
 
@@ -79,6 +80,14 @@ def test_a_file_of_ones_own_and_one_request(tmp_path, plain):
     assert found["latencies"]["time_per_output_token"]["p50"] is None
     assert found["requests"]["counted"] == 1
     check_picture(tmp_path / "run" / "serving.svg")
+
+
+def test_a_synthetic_trace_of_ones_own(tmp_path, plain):
+    (tmp_path / "mine" / "traces").mkdir(parents=True)
+    shipped = synthetic_files()["code_synthetic"].read_text()
+    (tmp_path / "mine" / "traces" / "ours.yaml").write_text(shipped.replace("rate: 2.566", "rate: 1.5"))
+    words = ("trace=ours", "requests=80", "scheduler.search_requests=0", "--config-dir", str(tmp_path / "mine"))
+    assert served(tmp_path, *words)[1]["trace"]["rate"] == pytest.approx(1.5)
 
 
 def test_what_is_too_much_is_said(tmp_path, monkeypatch):
