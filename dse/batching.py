@@ -46,11 +46,6 @@ class Continuous(Replica):
 class Static(Replica):
     """A batch is filled, decoded until its longest answer ends, and only then gives up its places and its cache."""
 
-    def __init__(self, *given: object) -> None:
-        super().__init__(*given)  # type: ignore[arg-type]
-        self.to_fill: list[Request] = []
-        self.finished: list[Request] = []
-
     def may_join(self) -> bool:
         return False
 
@@ -58,12 +53,11 @@ class Static(Replica):
         """The next prompt, or its next chunk; a new batch once the last one is gone."""
         if not self.running:
             for _ in range(self.room_for()):
-                self.to_fill.append(self.admit(now))
-        self.to_fill = [one for one in self.to_fill if one.filled < one.to_fill]
-        if not self.to_fill:
-            return []
-        left = self.to_fill[0].to_fill - self.to_fill[0].filled
-        return [(self.to_fill[0], min(self.chunk or left, left))]
+                self.admit(now)
+        for request in self.running:
+            if left := request.to_fill - request.filled:
+                return [(request, min(self.chunk or left, left))]
+        return []
 
     def room_for(self) -> int:
         """How many of those who wait fit as one batch: each is held as long as the longest answer takes."""
@@ -82,11 +76,9 @@ class Static(Replica):
         return False
 
     def released(self, done: list[Request], now: float) -> None:
-        self.finished += done
-        for request in self.finished if len(self.finished) == len(self.running) else ():
-            self.leave(request, max(now, request.last))
-        if not self.running:
-            self.finished = []
+        if all(request.done or (not self.decode_here and request.generated) for request in self.running):
+            for request in list(self.running):
+                self.leave(request, max(now, request.last))
 
 
 def policy(rules: Scheduler) -> type[Replica]:

@@ -96,7 +96,7 @@ class Replica(ABC):
         """A prompt is filled: its next token is there."""
         self.token(request, at)
         self.prefixes.remember(request)
-        if request.generated == request.output or not self.decode_here:
+        if request.done or not self.decode_here:
             done.append(request)
         else:
             request.ready = at

@@ -18,6 +18,10 @@ class Request:
         self.ready, self.base, self.held, self.replica, self.place = 0.0, 0, 0.0, -1, -1
 
     @property
+    def done(self) -> bool:
+        return self.generated == self.output
+
+    @property
     def longest(self) -> int:
         """Tokens in its cache when its last token comes, which is never put in."""
         return self.prompt + self.output - 1

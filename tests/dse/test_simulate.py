@@ -117,6 +117,29 @@ def longest_pass(served):
     return np.max((end - start) / passes)
 
 
+def test_two_pools_do_not_wait_for_each_other():
+    """First tokens come as from the prompts alone; the next ones after the transfer, then without a stall."""
+    requests = poisson(200, 0.8, seed=9, output=20)
+    rules = Scheduler(chunk=0, prefill_replicas=1, transfer_bandwidth=1e3, transfer_latency=0.25)
+    served = simulate(requests, Constant(replicas=2), rules)
+    prompts = trace(requests.arrival, requests.prompt, np.ones(200))
+    alone = simulate(prompts, Constant(), Scheduler(chunk=0))
+    assert np.allclose(served.first, alone.first)
+    more = requests.output > 1
+    least = 0.25 + requests.prompt / 1e3 + (requests.output - 1) * 0.01
+    late = (served.last - served.first - least)[more]
+    assert np.all(late > -1e-9)
+    assert np.all(late < 0.01 + 1e-9), "at most the pass that is under way"
+
+
+def test_another_kind_of_replica_may_fill():
+    """Two machines: the one that fills decides the first token, the other the rest."""
+    requests = trace(np.zeros(4), [100] * 4, [11] * 4)
+    served = simulate(requests, Constant(replicas=4), Scheduler(chunk=0), Constant(fill=0.5, replicas=2))
+    assert sorted(served.first) == pytest.approx([0.5, 0.5, 1.0, 1.0])
+    assert np.allclose(served.last - served.first, 0.1, atol=1e-6)
+
+
 def test_a_pipeline_takes_prompts_one_after_another():
     """Prompts without decoders enter every interval, and each is there a whole step after it began."""
     requests = trace(np.zeros(8), np.full(8, 500), np.ones(8))
