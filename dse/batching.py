@@ -6,7 +6,7 @@ import itertools
 
 from dse.replica import Replica
 from dse.runs import Request
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 
 
 class Continuous(Replica):
@@ -81,6 +81,6 @@ class Static(Replica):
                 self.leave(request, max(now, request.last))
 
 
-def policy(rules: Scheduler) -> type[Replica]:
+def policy(rules: Rules) -> type[Replica]:
     """The class of replica that follows these rules."""
     return Continuous if rules.continuous else Static

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.simulate import Served
 
 SHOWN = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -51,19 +51,19 @@ def met(served: Served, targets: Targets) -> np.ndarray:
     return (found["time_to_first_token"] <= targets.time_to_first_token) & ~slow
 
 
-def counted(served: Served, rules: Scheduler) -> slice:
+def counted(served: Served, rules: Rules) -> slice:
     """The requests between warm-up and drain; at least one."""
     many = len(served.trace)
     first = min(int(rules.warm_up * many), many - 1)
     return slice(first, max(first + 1, many - int(rules.drain * many)))
 
 
-def attainment(served: Served, rules: Scheduler, targets: Targets) -> float:
+def attainment(served: Served, rules: Rules, targets: Targets) -> float:
     """The share of the counted requests that meet both targets."""
     return float(np.mean(met(served, targets)[counted(served, rules)]))
 
 
-def answers(served: Served, rules: Scheduler, targets: Targets) -> dict[str, Any]:
+def answers(served: Served, rules: Rules, targets: Targets) -> dict[str, Any]:
     """Everything at once: plain data in SI units."""
     chosen, good = counted(served, rules), met(served, targets)
     start, end = window(served, chosen)

@@ -6,14 +6,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from dse.runs import Request
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.traces import BLOCK
 
 
 class Prefixes:
     """A replica's cache of prompts' beginnings: whole blocks, the least recently used out first; or a share of each."""
 
-    def __init__(self, rules: Scheduler, table: Sequence[float]) -> None:
+    def __init__(self, rules: Rules, table: Sequence[float]) -> None:
         """`table` : bytes of a sequence by its tokens."""
         block = table[min(BLOCK, len(table) - 1)]
         self.share, self.most = rules.hits, int(rules.prefix_cache / block) if block > 0 else 0

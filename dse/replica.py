@@ -15,7 +15,7 @@ import numpy as np
 
 from dse.prefixes import Prefixes
 from dse.runs import Request, Run, chunk_of
-from dse.scheduler import Scheduler, StepTimes
+from dse.rules import Rules, StepTimes
 
 CLOSE = 1e-3  # relative error of the time of a run
 
@@ -23,7 +23,7 @@ CLOSE = 1e-3  # relative error of the time of a run
 class Replica(ABC):
     """One copy of the AI model, its queue and its batch; how passes are made up is the policy's."""
 
-    def __init__(self, number: int, times: StepTimes, rules: Scheduler, table: list[float], decodes: bool) -> None:
+    def __init__(self, number: int, times: StepTimes, rules: Rules, table: list[float], decodes: bool) -> None:
         self.number, self.times, self.rules, self.table = number, times, rules, table
         self.array, self.capacity, self.decode_here = np.asarray(table), float(times.cache_capacity), decodes
         self.slots, self.chunk = int(min(times.slots, rules.slots)), int(rules.chunk)

@@ -12,7 +12,7 @@ from dse.compose import Origin
 from dse.console import bar, console
 from dse.latencies import Targets
 from dse.rates import Largest, largest_rate
-from dse.scheduler import Scheduler, StepTimes
+from dse.rules import Rules, StepTimes
 from dse.schema import build
 from dse.serve_picture import picture
 from dse.session import Session, about
@@ -30,7 +30,7 @@ POINTS = 201  # of a distribution
 def run(session: Session) -> None:
     """Simulate, write serve.json, requests.parquet and serving.svg, print."""
     config = session.config
-    rules: Scheduler = build(config["scheduler"], "scheduler", Origin(session.overrides))
+    rules: Rules = build(config["scheduler"], "scheduler", Origin(session.overrides))
     targets = read_targets(config["serving"])
     trace = load(config["trace"], config["rate"], config["requests"], session.seed, session.folders)
     times, description = step_times(session)
@@ -55,7 +55,7 @@ def read_targets(serving: Mapping[str, Any]) -> Targets:
     return Targets(**found)
 
 
-def answer(served: Served, rules: Scheduler, targets: Targets, found: Largest | None) -> dict[str, Any]:
+def answer(served: Served, rules: Rules, targets: Targets, found: Largest | None) -> dict[str, Any]:
     """All that serve.json says of the simulation."""
     columns = latencies.latencies(served)
     chosen = latencies.counted(served, rules)
@@ -73,7 +73,7 @@ def answer(served: Served, rules: Scheduler, targets: Targets, found: Largest | 
     )
 
 
-def largest(trace: Trace, times: StepTimes, rules: Scheduler, targets: Targets) -> Largest | None:
+def largest(trace: Trace, times: StepTimes, rules: Rules, targets: Targets) -> Largest | None:
     """The largest rate at which enough requests meet both targets; none where it is not asked for or has no meaning."""
     few = trace.first(searched(trace, rules))
     if len(few) < 2 or few.rate == 0:
@@ -89,7 +89,7 @@ def largest(trace: Trace, times: StepTimes, rules: Scheduler, targets: Targets) 
         return largest_rate(attained, trace.rate, rules.attained_share, alone)
 
 
-def searched(trace: Trace, rules: Scheduler) -> int:
+def searched(trace: Trace, rules: Rules) -> int:
     """How many requests the largest rate is looked for with."""
     return min(len(trace), int(rules.search_requests))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dse.console import console, digits, table
 from dse.results import bytes_in_words
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from hw.units import readable
 
 LATENCIES = {
@@ -20,7 +20,7 @@ LONG = 20  # targets of the time to first token that a trace must last, for a qu
 COLUMNS = ("mean", "p50", "p90", "p99", "max")
 
 
-def show(result: Mapping[str, Any], description: Mapping[str, Any], rules: Scheduler) -> None:
+def show(result: Mapping[str, Any], description: Mapping[str, Any], rules: Rules) -> None:
     """The trace, the latencies, the rates and what they mean."""
     console.print(trace_in_words(result["trace"]))
     console.print("machine: " + "  ".join(f"{name} {value}" for name, value in description.items()))
@@ -86,7 +86,7 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def verdict(result: Mapping[str, Any], rules: Scheduler) -> str:
+def verdict(result: Mapping[str, Any], rules: Rules) -> str:
     """The largest rate in words."""
     found, targets = result["largest_rate"], result["targets"]
     limits = " and ".join(f"{name} {limit * 1e3:.4g} ms" for name, limit in targets.items())

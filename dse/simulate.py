@@ -12,7 +12,7 @@ import numpy as np
 from dse.batching import policy
 from dse.replica import Replica
 from dse.runs import Request
-from dse.scheduler import Scheduler, StepTimes
+from dse.rules import Rules, StepTimes
 from dse.traces import Trace
 
 EXACT = 4096  # tokens up to which the bytes of a sequence are asked for one by one; beyond, between points
@@ -50,7 +50,7 @@ class Served:
         return np.isnan(self.last)
 
 
-def simulate(trace: Trace, times: StepTimes, rules: Scheduler, filling: StepTimes | None = None) -> Served:
+def simulate(trace: Trace, times: StepTimes, rules: Rules, filling: StepTimes | None = None) -> Served:
     """Serve a trace; with `rules.prefill_replicas`, or replicas of their own for `filling`, in two pools."""
     return _Pools(trace, times, rules, filling).serve()
 
@@ -58,7 +58,7 @@ def simulate(trace: Trace, times: StepTimes, rules: Scheduler, filling: StepTime
 class _Pools:
     """The replicas, the requests and what happens next."""
 
-    def __init__(self, trace: Trace, times: StepTimes, rules: Scheduler, filling: StepTimes | None) -> None:
+    def __init__(self, trace: Trace, times: StepTimes, rules: Rules, filling: StepTimes | None) -> None:
         self.trace, self.rules, self.times = trace, rules, times
         fill, decode = pools(times, rules, filling)
         table = cache_table(times, int(trace.prompt.max() + trace.output.max()))
@@ -148,7 +148,7 @@ class _Pools:
         )
 
 
-def pools(times: StepTimes, rules: Scheduler, filling: StepTimes | None) -> tuple[int, int]:
+def pools(times: StepTimes, rules: Rules, filling: StepTimes | None) -> tuple[int, int]:
     """How many replicas fill prompts, and how many decode; none fill where one pool does both."""
     if filling is not None:
         return filling.replicas, times.replicas

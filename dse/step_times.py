@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dse.scheduler import StepTimes
+from dse.rules import StepTimes
 from dse.session import Session
 
 

@@ -10,7 +10,7 @@ from plain_machines import Roofline
 
 from dse.latencies import Targets, attainment
 from dse.rates import largest_rate
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.simulate import simulate
 from dse.traces import load
 
@@ -36,12 +36,12 @@ class Slow(Roofline):
 @pytest.mark.parametrize(
     ("rules", "replicas", "capacity"),
     [
-        (Scheduler(), 1, 60e9),
-        (Scheduler(), 16, 60e9),
-        (Scheduler(), 1, 8e9),
-        (Scheduler(chunk=0), 1, 60e9),
-        (Scheduler(chunk=0, continuous=0), 4, 60e9),
-        (Scheduler(chunk=0, prefill_replicas=1), 4, 60e9),
+        (Rules(), 1, 60e9),
+        (Rules(), 16, 60e9),
+        (Rules(), 1, 8e9),
+        (Rules(chunk=0), 1, 60e9),
+        (Rules(chunk=0, continuous=0), 4, 60e9),
+        (Rules(chunk=0, prefill_replicas=1), 4, 60e9),
     ],
 )
 def test_ten_thousand_requests(rules, replicas, capacity):
@@ -60,7 +60,7 @@ def test_ten_thousand_requests(rules, replicas, capacity):
 
 def test_the_largest_rate():
     """Seconds of the search for the largest rate, 4,000 requests a simulation."""
-    trace, times, rules, targets = load("chat_synthetic", requests=4000), Slow(), Scheduler(), Targets(2.0, 0.05)
+    trace, times, rules, targets = load("chat_synthetic", requests=4000), Slow(), Rules(), Targets(2.0, 0.05)
 
     def attained(rate: float) -> float:
         return attainment(simulate(trace.at(rate), times, rules), rules, targets)

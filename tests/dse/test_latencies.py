@@ -8,10 +8,10 @@ from plain_machines import Constant, Roofline, poisson, trace
 
 from dse.latencies import Targets, answers, attainment, latencies, met, table
 from dse.rates import DOUBLINGS, TOLERANCE, largest_rate
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.simulate import simulate
 
-ALL = Scheduler(chunk=0, warm_up=0, drain=0)
+ALL = Rules(chunk=0, warm_up=0, drain=0)
 TARGETS = Targets(2.0, 0.05)
 
 
@@ -44,7 +44,7 @@ def test_all_at_once_is_rated_until_the_last_token():
 def test_a_steady_stream_leaves_as_it_comes():
     """Throughput = the rate of arrival, and tokens = that times the mean answer, to the noise of 2,000 requests."""
     requests = poisson(2000, 4.0, seed=2)
-    rules = Scheduler()
+    rules = Rules()
     found = answers(simulate(requests, Roofline(), rules), rules, Targets(10, 1))
     assert found["requests"]["counted"] == 1600
     assert found["throughput"]["requests_per_second"] == pytest.approx(requests.rate, rel=0.05)

@@ -15,7 +15,7 @@ from plain_machines import Roofline
 from running import Done, run_here
 
 from dse import serve
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.schema import build
 from dse.traces import synthetic_files
 
@@ -34,7 +34,7 @@ def served(folder: Path, *words: str) -> tuple[Done, dict[str, Any]]:
 
 
 def test_a_trace_is_served(tmp_path, plain):
-    done, found = served(tmp_path, "requests=400", "scheduler.search_requests=100", "rate=8")
+    done, found = served(tmp_path, "requests=400", "simulation.search_requests=100", "rate=8")
     assert found["trace"]["rate"] == pytest.approx(8)
     assert found["trace"]["requests"] == 400
     assert found["requests"] == {"all": 400, "counted": 320, "refused": 0, "preempted": 0}
@@ -61,14 +61,14 @@ def check_picture(path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_answers(tmp_path, plain):
-    words = ("requests=60", "scheduler.search_requests=0")
+    words = ("requests=60", "simulation.search_requests=0")
     found = [served(tmp_path, *words, f"seed={seed}")[1]["latencies"] for seed in (1, 1, 2)]
     assert found[0] == found[1] != found[2]
 
 
 @pytest.mark.parametrize("scheduler", files("scheduler"))
 def test_every_scheduler_serves(scheduler, tmp_path, plain):
-    _, found = served(tmp_path, f"scheduler={scheduler}", "requests=50", "scheduler.search_requests=0", "rate=2")
+    _, found = served(tmp_path, f"scheduler={scheduler}", "requests=50", "simulation.search_requests=0", "rate=2")
     assert found["requests"]["refused"] == 0
     assert found["largest_rate"] is None
     check_picture(tmp_path / "run" / "serving.svg")
@@ -86,14 +86,14 @@ def test_a_synthetic_trace_of_ones_own(tmp_path, plain):
     (tmp_path / "mine" / "traces").mkdir(parents=True)
     shipped = synthetic_files()["code_synthetic"].read_text()
     (tmp_path / "mine" / "traces" / "ours.yaml").write_text(shipped.replace("rate: 2.566", "rate: 1.5"))
-    words = ("trace=ours", "requests=80", "scheduler.search_requests=0", "--config-dir", str(tmp_path / "mine"))
+    words = ("trace=ours", "requests=80", "simulation.search_requests=0", "--config-dir", str(tmp_path / "mine"))
     assert served(tmp_path, *words)[1]["trace"]["rate"] == pytest.approx(1.5)
 
 
 def test_what_is_too_much_is_said(tmp_path, monkeypatch):
     small = Roofline(cache_capacity=131072.0 * 1500)
     monkeypatch.setattr(serve, "step_times", lambda session: (small, {}))
-    done, found = served(tmp_path, "requests=200", "rate=1000", "scheduler.search_requests=50")
+    done, found = served(tmp_path, "requests=200", "rate=1000", "simulation.search_requests=50")
     assert found["requests"]["refused"] > 0
     assert "are refused: prompt and answer need more than" in done.out
     assert "overloaded: 1000 requests/s come" in done.out
@@ -107,11 +107,11 @@ def test_what_is_too_much_is_said(tmp_path, monkeypatch):
         ("rate=fast", "rate: 'fast' is not a number"),
         ("requests=0", "requests: 0 must be at least 1"),
         ("scheduler=chunk", "did you mean scheduler=chunked?"),
-        ("scheduler.chunk=-5", "scheduler.chunk"),
-        ("scheduler.chunks=5", "did you mean 'chunk'?"),
-        ("scheduler.hits=1.5", "must be at most 1"),
-        ("scheduler.transfer_bandwidth=50", "has no unit"),
-        ("scheduler.prefill_replicas=2", "2 of 2 replicas fill prompts"),
+        ("simulation.slots=0", "simulation.slots"),
+        ("simulation.slot=5", "did you mean 'slots'?"),
+        ("simulation.warm_up=1.5", "must be at most 0.5"),
+        ("simulation.transfer_bandwidth=50", "has no unit"),
+        ("simulation.prefill_replicas=2", "2 of 2 replicas fill prompts"),
     ],
 )
 def test_errors_name_place_and_remedy(word, told, tmp_path, plain):
@@ -124,7 +124,7 @@ def test_errors_name_place_and_remedy(word, told, tmp_path, plain):
 def test_shipped_rules_are_the_defaults():
     """The class says what conf/scheduler/chunked.yaml says, so that tests and users mean the same."""
     shipped = build(composed("scheduler=chunked")["scheduler"], "scheduler")
-    assert vars(shipped) == pytest.approx(vars(Scheduler(transfer_latency=10e-6)))
+    assert vars(shipped) == pytest.approx(vars(Rules(transfer_latency=10e-6)))
 
 
 def test_means_of_a_level():

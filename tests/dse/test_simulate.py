@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from plain_machines import Constant, Pipeline, Roofline, poisson, trace
 
 from dse.replica import CLOSE
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.simulate import cache_table, simulate
 
 WAYS = [
-    pytest.param(Scheduler(chunk=64, slots=16), id="chunked"),
-    pytest.param(Scheduler(chunk=0, slots=16), id="whole"),
-    pytest.param(Scheduler(chunk=0, slots=16, continuous=0), id="static"),
-    pytest.param(Scheduler(chunk=64, slots=16, continuous=0), id="static, chunked"),
-    pytest.param(Scheduler(chunk=64, slots=16, prefill_replicas=1), id="two pools"),
-    pytest.param(Scheduler(chunk=0, slots=16, hits=0.5, round_robin=1), id="hits, dealt in turn"),
+    pytest.param(Rules(chunk=64, slots=16), id="chunked"),
+    pytest.param(Rules(chunk=0, slots=16), id="whole"),
+    pytest.param(Rules(chunk=0, slots=16, continuous=0), id="static"),
+    pytest.param(Rules(chunk=64, slots=16, continuous=0), id="static, chunked"),
+    pytest.param(Rules(chunk=64, slots=16, prefill_replicas=1), id="two pools"),
+    pytest.param(Rules(chunk=0, slots=16, hits=0.5, round_robin=1), id="hits, dealt in turn"),
 ]
 
 
@@ -34,7 +34,7 @@ def test_a_simulator_that_goes_pass_by_pass_agrees(chunk, capacity, hits, monkey
     are, the means agree to their stated error of 0.1 %. (Single requests need not: a pass that ends a microsecond
     later may miss an arrival.) Capacities from ample to hardly two prompts."""
     times, requests = Roofline(cache_capacity=capacity), poisson(120, 12.0, seed=3)
-    rules = Scheduler(chunk=chunk, slots=24, hits=hits)
+    rules = Rules(chunk=chunk, slots=24, hits=hits)
     theirs = naive_serving.serve(requests, times, chunk, 24, hits)
     stamps = np.array([(s.stamps or [np.nan])[i] for i in (0, -1) for s in theirs["sequences"]])
     quick = simulate(requests, times, rules)
@@ -55,7 +55,7 @@ def test_it_agrees_where_a_pass_grows_linearly(seed, chunk, slots):
     times = Roofline(cache_capacity=1.2e7, byte=1e4)
     times.step = lambda d, c, f, p: 1e-3 + 1e-5 * d + 1e-7 * d * c + 1e-5 * f + 1e-8 * p * f  # type: ignore[method-assign]
     requests = poisson(25, 40.0, seed, prompt=100, output=20)
-    ours = simulate(requests, times, Scheduler(chunk=chunk, slots=slots))
+    ours = simulate(requests, times, Rules(chunk=chunk, slots=slots))
     theirs = naive_serving.serve(requests, times, chunk, slots)
     stamps = [(s.stamps or [np.nan])[i] for i in (0, -1) for s in theirs["sequences"]]
     assert np.allclose(np.r_[ours.first, ours.last], stamps, rtol=1e-9, equal_nan=True)
@@ -73,7 +73,7 @@ def test_waiting_for_a_server_of_constant_time(load):
     for seed in range(4):
         requests = poisson(10_000, load, seed, output=1)
         requests.output[:] = 1
-        served = simulate(requests, Constant(), Scheduler(chunk=0))
+        served = simulate(requests, Constant(), Rules(chunk=0))
         waits.append(np.mean(served.admitted - requests.arrival))
         assert np.allclose(served.last - served.admitted, 1.0)
     assert np.mean(waits) == pytest.approx(load / (2 * (1 - load)), rel=0.08)
@@ -81,7 +81,7 @@ def test_waiting_for_a_server_of_constant_time(load):
 
 def test_a_lone_request_takes_its_passes():
     """ceil(prompt / chunk) passes to the first token, one for each token after it."""
-    served = simulate(trace([5.0], [1000], [11]), Constant(), Scheduler(chunk=300))
+    served = simulate(trace([5.0], [1000], [11]), Constant(), Rules(chunk=300))
     assert served.first[0] == pytest.approx(5 + 4 * 1.0)
     assert served.last[0] - served.first[0] == pytest.approx(10 * 0.01)
 
@@ -107,7 +107,7 @@ def test_little(rules):
 def test_chunks_keep_decoders_going():
     """A long prompt between two tokens: whole, it holds up everybody; in chunks, each token waits for one chunk."""
     requests = trace([0.0, 1.0], [100, 20_000], [400, 2])
-    gaps = [longest_pass(simulate(requests, Roofline(), Scheduler(chunk=c))) for c in (0, 256)]
+    gaps = [longest_pass(simulate(requests, Roofline(), Rules(chunk=c))) for c in (0, 256)]
     assert gaps[0] > 0.4 > 0.1 > gaps[1]
 
 
@@ -120,10 +120,10 @@ def longest_pass(served):
 def test_two_pools_do_not_wait_for_each_other():
     """First tokens come as from the prompts alone; the next ones after the transfer, then without a stall."""
     requests = poisson(200, 0.8, seed=9, output=20)
-    rules = Scheduler(chunk=0, prefill_replicas=1, transfer_bandwidth=1e3, transfer_latency=0.25)
+    rules = Rules(chunk=0, prefill_replicas=1, transfer_bandwidth=1e3, transfer_latency=0.25)
     served = simulate(requests, Constant(replicas=2), rules)
     prompts = trace(requests.arrival, requests.prompt, np.ones(200))
-    alone = simulate(prompts, Constant(), Scheduler(chunk=0))
+    alone = simulate(prompts, Constant(), Rules(chunk=0))
     assert np.allclose(served.first, alone.first)
     more = requests.output > 1
     least = 0.25 + requests.prompt / 1e3 + (requests.output - 1) * 0.01
@@ -135,7 +135,7 @@ def test_two_pools_do_not_wait_for_each_other():
 def test_another_kind_of_replica_may_fill():
     """Two machines: the one that fills decides the first token, the other the rest."""
     requests = trace(np.zeros(4), [100] * 4, [11] * 4)
-    served = simulate(requests, Constant(replicas=4), Scheduler(chunk=0), Constant(fill=0.5, replicas=2))
+    served = simulate(requests, Constant(replicas=4), Rules(chunk=0), Constant(fill=0.5, replicas=2))
     assert sorted(served.first) == pytest.approx([0.5, 0.5, 1.0, 1.0])
     assert np.allclose(served.last - served.first, 0.1, atol=1e-6)
 
@@ -144,7 +144,7 @@ def test_a_pipeline_takes_prompts_one_after_another():
     """Prompts without decoders enter every interval, and each is there a whole step after it began."""
     requests = trace(np.zeros(8), np.full(8, 500), np.ones(8))
     times = Pipeline()
-    served = simulate(requests, times, Scheduler(chunk=0))
+    served = simulate(requests, times, Rules(chunk=0))
     whole = times.step(0, 0, 500, 0)
     assert np.allclose(served.first, whole * (1 + np.arange(8) / 4))
 
@@ -194,7 +194,7 @@ def check_tokens(served, requests, done, rules):
 def test_a_full_cache_puts_the_last_back():
     """Two that fit by themselves and not together: the second is put back, and filled again with what it had."""
     times = Roofline(cache_capacity=250 * 131072.0)
-    served = simulate(trace([0.0, 0.0], [100, 100], [80, 80]), times, Scheduler(chunk=0))
+    served = simulate(trace([0.0, 0.0], [100, 100], [80, 80]), times, Rules(chunk=0))
     assert served.preemptions.tolist() == [0, 1]
     assert served.last[0] < served.last[1]
     assert np.sum(served.passes[:, 5]) > 200
@@ -208,7 +208,7 @@ def test_blocks_that_were_filled_are_not_filled_again():
     same = replace(trace([0.0, 5.0, 10.0], [1200] * 3, [2] * 3), blocks=((1, 2, 3), (1, 2, 4), (1, 2, 3)))
     block = 512 * 131072.0
     for blocks, hits in ((0, [0, 0, 0]), (2, [0, 1024, 1024]), (10, [0, 1024, 1199])):
-        served = simulate(same, Roofline(), Scheduler(prefix_cache=blocks * block))
+        served = simulate(same, Roofline(), Rules(prefix_cache=blocks * block))
         assert served.hits.tolist() == hits
 
 
@@ -222,4 +222,4 @@ def test_bytes_of_sequences_are_asked_for_once():
 
 def test_all_fillers_and_no_decoder_is_refused():
     with pytest.raises(ValueError, match=r"prefill_replicas: 2 of 2 replicas"):
-        simulate(trace([0.0], [10], [2]), Constant(replicas=2), Scheduler(prefill_replicas=2))
+        simulate(trace([0.0], [10], [2]), Constant(replicas=2), Rules(prefill_replicas=2))

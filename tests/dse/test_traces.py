@@ -13,7 +13,7 @@ from plain_machines import Roofline
 
 from dse.measured import folder
 from dse.provenance import citations
-from dse.scheduler import Scheduler
+from dse.rules import Rules
 from dse.simulate import simulate
 from dse.synthetic import Kind, Recipe, arrivals, generate, read
 from dse.traces import dispersion, load, synthetic_files
@@ -176,7 +176,7 @@ def test_the_synthetic_chat_is_served_like_the_recorded_one():
     recorded = load(RECORDED["chat_synthetic"])
     found = []
     for one in (recorded, load("chat_synthetic", requests=len(recorded))):
-        served = simulate(one, Roofline(), Scheduler())
+        served = simulate(one, Roofline(), Rules())
         first, whole = served.first - one.arrival, served.last - one.arrival
         found.append([*np.quantile(first, [0.5, 0.9, 0.99]), *np.quantile(whole, [0.5, 0.9])])
     recorded_ones, made = np.array(found)

@@ -46,7 +46,7 @@ COUNT = Rule(least=0, whole=True)
 
 
 @dataclass(frozen=True)
-class Scheduler:
+class Rules:
     """Rules of batching.
 
     chunk : most prompt tokens of a pass, beside the tokens of those who decode; 0: a whole prompt, and nobody decodes.
