@@ -46,6 +46,16 @@ class Scheduler(eqx.Module):
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         """What the passes come to."""
 
+    @property
+    def beside(self) -> Any:
+        """Most prompt tokens of a pass beside those who decode; 0 where a prompt has a pass to itself."""
+        return 0.0
+
+    @property
+    def continuous(self) -> bool:
+        """Whether requests join and leave between passes, or begin and end together."""
+        return True
+
     @abstractmethod
     def widest(self, serving: Serving, mapping: Mapping) -> Any:
         """The most tokens of an attention group in one pass."""
@@ -100,6 +110,10 @@ class Static(Scheduler):
     first token after t_prefill(batch);   a token every t_decode;   batch output / (t_prefill + output t_decode)
     """
 
+    @property
+    def continuous(self) -> bool:
+        return False
+
     def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
         together = micro_batch(mapping)
         return decode_batch(model, serving, mapping), model.prompt(together, serving.fresh, serving.cached)
@@ -132,6 +146,10 @@ class Chunked(Scheduler):
     """
 
     chunk: Array = count(default=512.0)
+
+    @property
+    def beside(self) -> Any:
+        return self.chunk
 
     def _tokens(self, serving: Serving) -> Any:
         return jnp.minimum(self.chunk, serving.fresh)

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,14 @@ import numpy as np
 
 from dse.evaluate import Candidate
 from dse.holding import cache_bytes, weight_bytes
+from dse.mapping import Wanted
 from dse.metrics import Mapping
 from dse.schedule import in_flight, micro_batch, passes
 from models.batch import Batch
+
+if TYPE_CHECKING:
+    from dse.problem import Template
+    from dse.rules import Rules
 
 FINE = (1, 1.5)  # steps between powers of two
 FEW = (1,)
@@ -160,3 +165,14 @@ def _capacity(candidate: Candidate, mapping: Mapping, tokens: int) -> float:
     if tier == 0:
         left -= 2 * tokens * float(candidate.model.hidden) * float(formats.activations.bytes)
     return max(left, 0.0) * float(mapping.attention_data)
+
+
+def step_times(found: Template, wanted: Wanted, rules: Rules, longest: int) -> tuple[Replica, dict[str, Any]]:
+    """The passes of one replica under the best mapping, or a given one, for requests of up to `longest` tokens; and
+    that mapping by name."""
+    from dse.single import answer
+
+    chosen = answer(found, wanted)["mapping"]
+    places = {name: found.tiers.index(chosen[name]) for name in ("weights", "cache")}
+    laid = Mapping(**{name: float(value) for name, value in (chosen | places).items()})
+    return replica(found.candidate, laid, int(rules.slots), longest, int(rules.chunk)), chosen
