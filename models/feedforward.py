@@ -14,6 +14,7 @@ from models.operators import AllReduce, WeightProduct, Work
 from models.parallelism import Cut
 
 GATE_OPS = 5.0  # sigmoid of three, two products
+GELU_OPS = 6.0  # cube of two, sum, hyperbolic tangent, sum, product
 
 
 class FeedForward(eqx.Module):
@@ -71,6 +72,38 @@ class GatedFeedForward(FeedForward):
         local = jnp.ceil(self.width / cut.tensor)
         operators = (
             WeightProduct(tokens, hidden, 2 * local, vector_ops=GATE_OPS * tokens * local),
+            WeightProduct(tokens, local, hidden),
+        )
+        return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+
+
+class PlainFeedForward(FeedForward):
+    """Two projections, up to `width` and down, with a curve between; `biased` is 1 where they have biases."""
+
+    width: Array = count()
+    biased: Array = count(least=0, default=0.0)
+
+    def parameters(self, hidden: Any) -> Any:
+        """Weights and biases of both projections."""
+        return 2 * hidden * self.width + self.biased * (hidden + self.width)
+
+    def expert_parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    def active_parameters(self, hidden: Any) -> Any:
+        return self.parameters(hidden)
+
+    @property
+    def experts(self) -> Any:
+        return 0.0
+
+    def is_whole(self, cut: Cut) -> Any:
+        return True
+
+    def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
+        local = jnp.ceil(self.width / cut.tensor)
+        operators = (
+            WeightProduct(tokens, hidden, local, vector_ops=GELU_OPS * tokens * local),
             WeightProduct(tokens, local, hidden),
         )
         return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
