@@ -62,7 +62,7 @@ class VideoTransformer(Model):
     """
 
     blocks: OrderedDict[str, Block] = eqx.field(converter=OrderedDict)
-    text_layers: OrderedDict[str, Dense] = eqx.field(converter=OrderedDict)
+    text_layers: OrderedDict[str, Dense] = eqx.field(converter=OrderedDict, metadata={"may_be_empty": True})
     time_layers: OrderedDict[str, Dense] = eqx.field(converter=OrderedDict)
     video: Extent
     strides: Extent
@@ -70,7 +70,7 @@ class VideoTransformer(Model):
     hidden: Array = count()
     channels: Array = count()
     predicted: Array = count()
-    text: Array = count()
+    text: Array = count(least=0)
     joint: Array = count(least=0)
     guidance: Array = count()
     longest_context: Array = count()

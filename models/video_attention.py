@@ -1,6 +1,6 @@
 """Attention without a past, as in diffusion transformers: all tokens of a group attend to all of it.
 
-Nothing is kept from step to step, so no cache grows; keys and values of a step have the format and the tier of the cache.
+Nothing is kept from step to step, so no cache grows; keys and values of a step have the cache's format and tier.
 """
 
 from __future__ import annotations
