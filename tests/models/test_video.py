@@ -51,6 +51,7 @@ NAMES = [name for name in files("model") if isinstance(candidate(f"model={name}"
         ("hunyuanvideo", 13, 0.5 / 13),
         ("cogvideox_2b", 1.7, 0.05 / 1.7),
         ("cogvideox_5b", 5.6, 0.05 / 5.6),
+        ("latte_xl_2", 0.67368, 0.005),
     ],
 )
 def test_parameters_are_as_many_as_published(name: str, billions: float, tolerance: float) -> None:
@@ -69,6 +70,7 @@ def test_parameters_are_as_many_as_published(name: str, billions: float, toleran
         ("hunyuanvideo", (129, 720, 1280), 118_800, 33),
         ("cogvideox_2b", (49, 480, 720), 17_550, 13),
         ("cogvideox_5b", (49, 480, 720), 17_550, 13),
+        ("latte_xl_2", (16, 256, 256), 4_096, 16),
     ],
 )
 def test_videos_have_as_many_tokens_as_published(name: str, size: Any, tokens: int, frames: int) -> None:
