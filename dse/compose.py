@@ -30,12 +30,14 @@ def compose(overrides: Sequence[str]) -> Any:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """Interpolations resolved, as plain dictionaries in the order written."""
+    """Interpolations resolved, as plain dictionaries in the order written; sections that name a file to read, read."""
     from omegaconf import OmegaConf
+
+    from dse.reading import read_sections
 
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    return read_sections({str(key): value for key, value in resolved.items()}, SECTIONS)
 
 
 class Origin:

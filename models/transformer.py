@@ -34,6 +34,13 @@ class Transformer(Model):
     longest_context: Array = count()
     positions: Array = count(least=0, default=0.0)
 
+    @classmethod
+    def from_huggingface(cls, path: str) -> Transformer:
+        """The transformer that a `config.json` of the Hugging Face hub describes."""
+        from models.huggingface import read  # which needs this class
+
+        return read(path)
+
     def embedding_parameters(self) -> Any:
         """Weights of the table of tokens; the head, where it is untied, has as many again."""
         return self.vocabulary * self.hidden
