@@ -91,7 +91,7 @@ class StateSpace(Mixer):
         chunks = segment.total / length
         heads, states = chunks * channels / self.head_dim, chunks * channels * self.state
         within = DECAY_OPS * heads * length**2
-        across = 2 * states + 2 * segment.total * channels  # the state decays and is added to; the skip
+        across = states + 2 * segment.total * channels  # the state decays; the skip
         return (
             CacheProduct(length, self.state, length, chunks * groups, vector_ops=within),
             CacheProduct(length + self.state, length, self.head_dim, heads, cache_written=states),
