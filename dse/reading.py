@@ -55,8 +55,8 @@ def laid_over(node: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
     merged = dict(node)
     for name, value in over.items():
         below = merged.get(name)
-        inside = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[name] = laid_over(below, value) if inside else value
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[name] = laid_over(below, value) if both else value  # type: ignore[arg-type]
     return merged
 
 

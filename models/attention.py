@@ -24,8 +24,8 @@ class GroupedQueryAttention(Mixer):
     window : a token attends to so many tokens at most, itself included; 0 where it attends to all before it.
     chunk : a token attends to those of its own chunk of so many tokens; 0 where there are no chunks.
     biased : 1 where queries, keys and values have biases, 0 where they have none; output_biased : likewise the output.
-    norm_weights : weights of norms of queries and keys, all together; sinks : 1 where each head has a learned score that
-    takes up attention.
+    norm_weights : weights of norms of queries and keys, all together.
+    sinks : 1 where each head has a learned score that takes up attention.
     """
 
     heads: Array = count()

@@ -20,9 +20,9 @@ class MixtureOfExperts(FeedForward):
 
     gated : 1 where an expert has three projections with a gate, 0 where it has two;
     biased : 1 where those have biases; router_biased : 1 where every score of the router has one;
-    imbalance : load of the busiest set of experts over the mean load. 1 is balanced, which routing is trained or biased
-    to be (auxiliary losses; the score biases of DeepSeek-V3, arXiv 2412.19437, section 2.1.2); a set cannot have more
-    than all. Energies count every set as busy as the busiest.
+    imbalance : load of the busiest set of experts over the mean load, never more than all. 1 is balanced, which routing
+    is trained or biased to be (the score biases of DeepSeek-V3, arXiv 2412.19437, section 2.1.2). By chance alone T
+    tokens make it 1 + sqrt(2 S ln S / (T k)) for S sets, at most about: the largest of S normal deviates.
 
     Routing is taken as independent and uniform. T tokens of all attention groups then touch, of the n experts of a set,
 
@@ -32,17 +32,17 @@ class MixtureOfExperts(FeedForward):
 
         S (1 - (1 - n / (E - (k - 1) / 2))^k)
 
-    The k experts of a token differ: each of the k draws has the mean of those that are left to choose from. That is 0.5 %
-    below the hypergeometric answer at most for 8 experts, and less for more.
+    The k experts of a token differ: each of the k draws has the mean of those that are left to choose from. That is
+    within 0.5 % of the hypergeometric answer for 8 experts, and nearer for more.
 
     Exchanges, with t tokens in each of A groups of `tensor` devices, hidden h, m sets a token, s devices a set:
-      A = 1: every device has all tokens; partial sums of experts and of slices are one all-reduce of t h over `tensor`.
-      A > 1: a device hands on t / tensor tokens, m times: a shuffle of m t h / tensor over the sets; the devices of a set
-      gather what came to each, s m t h / tensor; both run back with partial sums, those of a device's experts added up
-      before; then an all-gather of t h over `tensor`, or an all-reduce where shared experts left partial sums there.
-    Shared experts and the router are cut over `tensor` alone.
-    Left out: the scores' gather; tokens of a set's own group, which need no shuffle; limits on how many nodes a token may
-    reach; the slower clock or longer queue of a set that is busy by chance.
+      A = 1: every device has all tokens; partial sums of experts and slices are one all-reduce of t h over `tensor`.
+      A > 1: a device hands on t / tensor tokens, m times: a shuffle of m t h / tensor over the sets; the devices of a
+      set gather what came to each, s m t h / tensor; both run back with partial sums, those of a device's experts added
+      up before; then an all-gather of t h over `tensor`, or an all-reduce where shared experts left partial sums there.
+    Shared experts and the router are cut over `tensor` alone. Energies count every set as busy as the busiest.
+    Left out: the scores' gather; that tokens of a set's own group may be there already; limits on how many nodes a
+    token may reach.
     """
 
     routed: Array = count()

@@ -45,7 +45,12 @@ def read(path: str | Path) -> Transformer:
 
 def transformer(content: Mapping[str, Any], name: str = "config.json") -> Transformer:
     """The transformer of the fields of a file of that name."""
-    return _reader(content, name)(Fields(content, name))
+    found = _reader(content, name)
+    try:
+        return found(Fields(content, name))
+    except ValueError as error:  # of a field, or of a component that fields do not make
+        words = str(error)
+        raise ValueError(words if words.startswith(name) else f"{name}: {words}") from None
 
 
 def _reader(content: Mapping[str, Any], name: str) -> Reader:

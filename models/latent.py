@@ -20,15 +20,16 @@ class LatentAttention(Mixer):
     """heads query heads over latents of latent_rank, with plain_dim + rotary_dim a query and value_dim a value.
 
     The cache is a latent and one rotary key for all heads, latent_rank + rotary_dim a token. Two forms give the same:
-      absorbed : each head's query is taken into the latent space, which all heads then share as keys and values; it
-      costs, a head, tokens x [plain_dim r + r value_dim + attended (2 r + rotary_dim)] multiply-accumulates, r the rank;
+      absorbed : each head's query is taken into the latent space, which all heads then share as keys and values; with
+      the rank r it costs, a head, tokens [r (plain_dim + value_dim) + attended (2 r + rotary_dim)] products;
       expanded : keys and values of each head are made from the latents, those of a cached prefix too; it costs
       (past + tokens) r (plain_dim + value_dim) + tokens attended (plain_dim + rotary_dim + value_dim).
     Each segment takes the form that costs less. expanded_weight : what an operation of the expanded form counts in that
     comparison, 1 as any other; 0 forces the expanded form, a large number the absorbed one.
 
     Heads are cut over `cut.heads` devices; each of those holds all latents, or their share where `cut.sequence` devices
-    cut the context. The projections down to latents, which all heads need, are done by every device that shares a token.
+    cut the context. The projections down to latents, which all heads need, are done by every device that shares a
+    token. A prompt reads expanded keys and values as it would a cache.
     Left out: the room of weights that are thus held more than once.
     Source: DeepSeek-V2 (arXiv 2405.04434), section 2.1.
     """
@@ -110,8 +111,8 @@ class LatentAttention(Mixer):
     def _attend(self, segment: Segment, cut: Cut) -> tuple[Operator, ...]:
         """Both products with the weights that lead up from the latents, and both with the context.
 
-        absorbed: queries into the latent space, scores, values, values out of it; all heads share the latents, which are
-        fetched once. expanded: keys, values, scores, sums of values, for each head by itself.
+        absorbed: queries into the latent space, scores, sums, and those out of it; all heads share the latents, which
+        are fetched once. expanded: keys, scores, sums of values, values, for each head by itself.
         """
         absorbed, r, local = self.absorbs(segment), self.latent_rank, jnp.ceil(self.heads / cut.heads)
         seen = jnp.ceil((segment.past + (segment.tokens + 1) / 2) / cut.sequence)

@@ -21,9 +21,9 @@ DECAY_OPS = 3.0  # of each pair of tokens in a chunk: difference of sums, expone
 class StateSpace(Mixer):
     """heads of head_dim channels, each with a state of head_dim x state; groups share inputs to and outputs of states.
 
-    A projection makes gate, channels x, state inputs B and outputs C (groups x state each) and steps (one a head); a short
-    causal convolution runs over x, B and C. The scan goes by chunks of Q = min(chunk, tokens) tokens [Dao & Gu 2024,
-    arXiv 2405.21060, section 6], for a chunk and head (P = head_dim, N = state):
+    A projection makes gate, channels x, state inputs B and outputs C (groups x state each) and steps (one a head); a
+    short causal convolution runs over x, B and C. The scan goes by chunks of Q = min(chunk, tokens) tokens [Dao & Gu
+    2024, arXiv 2405.21060, section 6], for a chunk and head (P = head_dim, N = state):
 
         C B^T           (Q, N) x (N, Q), once a group
         [decay * C B^T; decay * B^T] x    (Q + N, Q) x (Q, P): what the chunk itself gives, and its state
@@ -57,7 +57,8 @@ class StateSpace(Mixer):
         return self.channels + 2 * self.groups * self.state
 
     def parameters(self, hidden: Any) -> Any:
-        """Weights of both projections, the convolution with its bias, the norm; three a head for decay, step and skip."""
+        """Weights of both projections, of the convolution with its bias, of the norm; three a head for decay, step and
+        skip."""
         projected = hidden * (self.channels + self.convolved + self.heads)
         return projected + self.convolved * (self.convolution + 1) + 3 * self.heads + self.channels * (1 + hidden)
 

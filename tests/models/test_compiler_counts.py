@@ -175,8 +175,15 @@ def test_experts_to_which_all_tokens_are_sent() -> None:
         shared = (jax.nn.silu(x @ w["sg"]) * (x @ w["su"])) @ w["sd"]
         return shares, (back[0] + back[1]) + shared
 
-    weights = {"router": (HIDDEN, routed), "gate": (routed, HIDDEN, width), "up": (routed, HIDDEN, width),
-               "down": (routed, width, HIDDEN), "sg": (HIDDEN, width), "su": (HIDDEN, width), "sd": (width, HIDDEN)}  # fmt: skip
+    weights = {
+        "router": (HIDDEN, routed),
+        "gate": (routed, HIDDEN, width),
+        "up": (routed, HIDDEN, width),
+        "down": (routed, width, HIDDEN),
+        "sg": (HIDDEN, width),
+        "su": (HIDDEN, width),
+        "sd": (width, HIDDEN),
+    }
     experts = MixtureOfExperts(float(routed), float(chosen), float(width), shared=GatedFeedForward(float(width)))
     work = experts.work(float(HIDDEN), float(tokens), ALONE)
     counted = compiled(layer, (tokens, HIDDEN), weights)
@@ -207,8 +214,8 @@ def test_chunks_of_a_state_space(tokens: int) -> None:
 
 
 def test_a_step_of_a_state_space() -> None:
-    """h = a h + B x, y = C h: five operations an element of the state. What is one multiplication in the plain step, B x,
-    is a multiply-accumulate in a chunk of one, into which the sum falls; one score a group and one a channel remain."""
+    """h = a h + B x, y = C h: five operations an element of the state. What is one multiplication in the plain step,
+    B x, is a multiply-accumulate in a chunk of one, into which the sum falls; a score a group and channel remains."""
 
     def once(state: Values, a: Values, b: Values, x: Values, c: Values) -> Values:
         state = a[:, None, None] * state + b[:, :, None] * x[:, None, :]

@@ -1,4 +1,4 @@
-"""Work cut over devices: shards sum to the whole along every axis, and what one device keeps to itself is no exchange."""
+"""Work cut over devices: shards sum to the whole along every axis, and a device exchanges nothing with itself."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_shards_of_contexts_sum_to_the_whole(name: str, tensor: int, sequence: i
 @pytest.mark.parametrize(("tensor", "groups", "expert"), [(1, 1, 1), (2, 4, 8), (1, 8, 8), (4, 2, 2), (8, 1, 4)])
 @pytest.mark.parametrize("name", ["mixtral_8x7b", "llama4_maverick", "gpt_oss_20b", "deepseek_v3"])
 def test_shards_of_experts_sum_to_the_whole(name: str, tensor: int, groups: int, expert: int) -> None:
-    """So many groups with tokens of their own do what one device does with the tokens of all. The batch is so large that
-    a set has work for one expert at least; what follows from the number of experts alone is exact."""
+    """So many groups with tokens of their own do what one device does with the tokens of all. The batch is so large
+    that a set has work for one expert at least; what follows from the number of experts alone is exact."""
     found, tokens = model(name), 512.0
     cut = Cut(float(tensor), 1.0, float(groups), float(expert))
     for after in (block.feedforward for block in blocks(name) if isinstance(block.feedforward, MixtureOfExperts)):
