@@ -62,12 +62,14 @@ def _running() -> Iterator[None]:
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """Interpolations resolved, as plain dictionaries in the order written."""
+    """Interpolations resolved, as plain dictionaries in the order written; sections that name a file to read, read."""
     from omegaconf import OmegaConf
+
+    from dse.reading import read_sections
 
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}
+    return read_sections({str(key): value for key, value in resolved.items()}, SECTIONS)
 
 
 class Origin:

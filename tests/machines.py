@@ -17,18 +17,19 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 import dse.precision  # noqa: F401
 from dse.compose import SECTIONS, compose, conf_folder, plain
 from dse.evaluate import Candidate
-from dse.mapping import Wanted, grid
+from dse.mapping import Wanted, grid, shape_of
 from dse.metrics import Mapping
 from dse.schema import build
 from hw.units import Rule
+from models.parallelism import Cut
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = conf_folder()
 
 
 def files(group: str) -> list[str]:
-    """The names of a configuration group, such as `hw`."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """The names of a configuration group, such as `hw`, that need no word on the command line beside theirs."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if "???" not in path.read_text())
 
 
 SYSTEMS = files("hw")
@@ -61,18 +62,18 @@ def arrays(tree: Any) -> Any:
 
 def mapping(tensor: float = 1, pipeline: float = 1, **given: float) -> Mapping:
     """One replica of 4 users with everything in the fastest tier, unless told otherwise."""
-    chosen = {"tensor": tensor, "pipeline": pipeline, "expert": 1, "data": 1, "batch": 4, "weights": 0, "cache": 0}
-    chosen |= given
+    chosen = {"tensor": tensor, "pipeline": pipeline, "batch": 4, "weights": 0, "cache": 0, "stages_inside": 0}
+    chosen |= dict.fromkeys(("sequence", "attention_data", "expert", "data"), 1) | given
     chosen.setdefault("users", chosen["batch"] * chosen["data"])
     return Mapping(**{name: float(value) for name, value in chosen.items()})
 
 
 def degrees(given: Candidate) -> list[tuple[int, int]]:
-    """Tensor and pipeline degrees that tile the machine and the model."""
-    fanouts, heads = [int(f) for f in given.hw.fanouts], int(given.model.attention.key_value_heads)
-    found = grid([fanouts], int(given.model.layers), ["any"], Wanted("power"))
+    """Tensor and pipeline degrees that tile the machine and the model, no context being cut."""
+    wanted = Wanted("power", sequence=1, attention_data=1, expert=1)
+    found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], wanted)
     pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
-    return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+    return sorted((t, p) for t, p in pairs if bool(given.model.is_whole(Cut(float(t)))))
 
 
 def modules(tree: Any, path: str = "") -> Iterator[tuple[str, eqx.Module]]:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from machines import candidate, files
+from machines import CONF, candidate, files
 
 from models.batch import Batch, Segment
 from models.block import Block
@@ -36,7 +36,7 @@ def model(name: str, *overrides: str) -> VideoTransformer:
     return found
 
 
-NAMES = [name for name in files("model") if isinstance(candidate(f"model={name}").model, VideoTransformer)]
+NAMES = [name for name in files("model") if "diffusion" in (CONF / f"model/{name}.yaml").read_text()]
 
 
 # ---- sizes ------------------------------------------------------------------------------------------------------
@@ -203,7 +203,8 @@ def block(attentions: dict[str, VideoAttention], streams: float = 1.0) -> Block:
     feedforward = PlainFeedForward(width=float(WIDTH), biased=1.0)  # type: ignore[arg-type]
     modulation = Modulation(vectors=6.0, streams=streams, width=float(TIME))  # type: ignore[arg-type]
     text = feedforward if streams > 1 else None
-    return Block(Modulated(modulation, OrderedDict(attentions)), feedforward, 1.0, text)  # type: ignore[arg-type]
+    mixer = Modulated(modulation, OrderedDict(attentions))
+    return Block(mixer, feedforward, layers=1.0, text=text)  # type: ignore[arg-type]
 
 
 KINDS: dict[str, tuple[Any, Block]] = {
