@@ -81,6 +81,23 @@ def test_one_token_alone_does_two_operations_for_each_number_that_it_reads(secti
     assert 2.0 <= section["flops_per_byte"] <= 2.2
 
 
+def test_experts_may_have_a_format_of_their_own() -> None:
+    section = model_section(template(["model=gpt_oss_20b"]), {})
+    experts = section["expert_parameters"]
+    plain = section["parameters"] - experts
+    assert experts > 0.9 * section["parameters"]
+    assert section["weight_bytes"]["gpt_oss"] == pytest.approx(2 * plain + 4.25 / 8 * experts)
+    assert section["weight_bytes"]["bf16"] == 2 * section["parameters"]
+
+
+def test_windows_and_states_stop_growing() -> None:
+    """Half of the layers see 128 tokens; a state is as large after one token as after all."""
+    windowed, state = (model_section(template([f"model={name}"]), {}) for name in ("gpt_oss_20b", "mamba2_2_7b"))
+    first, last = (windowed[f"cache_bytes_{when}"]["bf16"] for when in ("per_token", "at_longest_context"))
+    assert last == pytest.approx(first / 2 * (windowed["longest_context"] + 128))
+    assert state["cache_bytes_at_longest_context"] == state["cache_bytes_per_token"]
+
+
 def test_steps_of_a_video_are_its_tokens() -> None:
     found = template(["model=cogvideox_2b", "serving=video"])
     section = model_section(found, {})
