@@ -12,33 +12,31 @@ from models.fields import count
 from models.mixer import Mixer
 from models.operators import AllReduce, CacheProduct, Gather, Operator, WeightProduct, Work
 from models.parallelism import Cut, all_true, divides, one_divides_the_other
+from models.reach import attended, reached
 
 SOFTMAX_OPS = 5.0  # scale, running maximum, subtract, exponential, sum
 ROTARY_OPS = 3.0  # two products and a sum per element
-
-
-def windowed(segment: Segment, window: Any) -> Any:
-    """Tokens that each new token attends to, itself included, on average: those before it, at most `window` of them.
-
-    sum over i = 1..n of min(past + i, window), over n
-    """
-    n, past = segment.tokens, segment.past
-    growing = jnp.clip(window - past, 0.0, n)  # tokens that still see everything before them
-    return (growing * past + growing * (growing + 1) / 2 + (n - growing) * window) / n
 
 
 class GroupedQueryAttention(Mixer):
     """heads query heads of head_dim, in groups that share one of key_value_heads keys and values.
 
     window : a token attends to so many tokens at most, itself included; 0 where it attends to all before it.
-    biased : 1 where queries, keys and values have biases, 0 where they have none.
+    chunk : a token attends to those of its own chunk of so many tokens; 0 where there are no chunks.
+    biased : 1 where queries, keys and values have biases, 0 where they have none; output_biased : likewise the output.
+    norm_weights : weights of norms of queries and keys, all together.
+    sinks : 1 where each head has a learned score that takes up attention.
     """
 
     heads: Array = count()
     key_value_heads: Array = count()
     head_dim: Array = count()
     window: Array = count(least=0, default=0.0)
+    chunk: Array = count(least=0, default=0.0)
     biased: Array = count(least=0, default=0.0)
+    output_biased: Array = count(least=0, default=0.0)
+    norm_weights: Array = count(least=0, default=0.0)
+    sinks: Array = count(least=0, default=0.0)
 
     def __check_init__(self) -> None:
         if isinstance(self.heads, (int, float)) and self.heads % self.key_value_heads:
@@ -51,22 +49,14 @@ class GroupedQueryAttention(Mixer):
     def cache_heads(self) -> Any:
         return self.key_value_heads
 
-    def _widest(self) -> Any:
-        """The window, endless where there is none."""
-        return jnp.where(self.window > 0, self.window, jnp.inf)
-
-    def attended(self, segment: Segment) -> Any:
-        """Tokens that each new token attends to, itself included, on average."""
-        everything = segment.past + (segment.tokens + 1) / 2
-        return jnp.where(self.window > 0, windowed(segment, self.window), everything)
-
     def parameters(self, hidden: Any) -> Any:
-        """Weights of the four projections, and biases of three."""
+        """Weights of the four projections, their biases, norms and sinks."""
         inner = self.heads + 2 * self.key_value_heads
-        return self.head_dim * (hidden * (self.heads + inner) + self.biased * inner)
+        products = self.head_dim * (hidden * (self.heads + inner) + self.biased * inner)
+        return products + self.output_biased * hidden + self.norm_weights + self.sinks * self.heads
 
     def cache_elements(self, context: Any) -> Any:
-        return 2 * self.key_value_heads * self.head_dim * jnp.minimum(context, self._widest())
+        return 2 * self.key_value_heads * self.head_dim * reached(context, self.window, self.chunk)
 
     def held_cache_elements(self, context: Any, cut: Cut) -> Any:
         """A device holds its heads' share of the context; with fewer heads than devices, heads are held twice."""
@@ -94,7 +84,7 @@ class GroupedQueryAttention(Mixer):
         local = jnp.ceil(self.key_value_heads / jnp.minimum(cut.heads, self.key_value_heads))
         products = segment.sequences * local
         queries = segment.tokens * jnp.ceil(self.heads / cut.heads) / local
-        context = jnp.ceil(self.attended(segment) / cut.sequence)
+        context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
             CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax),

@@ -14,6 +14,7 @@ from models.operators import AllReduce, WeightProduct, Work
 from models.parallelism import Cut
 
 GATE_OPS = 5.0  # sigmoid of three, two products
+ACTIVATION_OPS = 5.0  # a sigmoid's or an error function's approximation; a rectifier's one is less
 
 
 class FeedForward(eqx.Module):
@@ -74,3 +75,61 @@ class GatedFeedForward(FeedForward):
             WeightProduct(tokens, local, hidden),
         )
         return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+
+
+class PlainFeedForward(FeedForward):
+    """Two projections, up to `width` and down, with an activation between (GELU, ReLU).
+
+    biased : 1 where both have biases, 0 where they have none.
+    """
+
+    width: Array = count()
+    biased: Array = count(least=0, default=0.0)
+
+    def parameters(self, hidden: Any) -> Any:
+        """Weights of the two projections, and their biases."""
+        return 2 * hidden * self.width + self.biased * (hidden + self.width)
+
+    def expert_parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    def active_parameters(self, hidden: Any) -> Any:
+        return self.parameters(hidden)
+
+    @property
+    def experts(self) -> Any:
+        return 0.0
+
+    def is_whole(self, cut: Cut) -> Any:
+        return True
+
+    def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
+        local = jnp.ceil(self.width / cut.tensor)
+        operators = (
+            WeightProduct(tokens, hidden, local, vector_ops=ACTIVATION_OPS * tokens * local),
+            WeightProduct(tokens, local, hidden),
+        )
+        return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+
+
+class NoFeedForward(FeedForward):
+    """Nothing: layers that are a mixer alone."""
+
+    def parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    def expert_parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    def active_parameters(self, hidden: Any) -> Any:
+        return 0.0
+
+    @property
+    def experts(self) -> Any:
+        return 0.0
+
+    def is_whole(self, cut: Cut) -> Any:
+        return True
+
+    def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
+        return Work()

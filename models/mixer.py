@@ -41,4 +41,5 @@ class Mixer(eqx.Module):
 
     @abstractmethod
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
-        """One layer's mixing on one device, `batch` being that of its attention group."""
+        """One layer's mixing on one device, `batch` being that of its attention group; its last exchange is the sum of
+        its outputs over the devices that share a token."""

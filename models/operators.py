@@ -76,7 +76,8 @@ class ExpertProduct(NamedTuple):
 class CacheProduct(NamedTuple):
     """So many products (vectors, inputs) x (inputs, outputs) with keys, values or a state held still, on one device.
 
-    cache_written : elements of the cache that it leaves.
+    cache_written : elements of the cache that it leaves; there : share of the operands that an operator before it has
+    fetched already, as where one latent is both key and value.
     """
 
     vectors: Any
@@ -85,16 +86,17 @@ class CacheProduct(NamedTuple):
     products: Any
     cache_written: Any = 0.0
     vector_ops: Any = 0.0
+    there: Any = 0.0
 
     @property
     def held_elements(self) -> Any:
-        """Elements of the operands that are held still."""
-        return self.products * self.inputs * self.outputs
+        """Elements of the operands that are held still and must be fetched."""
+        return self.products * self.inputs * self.outputs * (1 - self.there)
 
     @property
     def macs(self) -> Any:
         """Multiply-accumulates of all products."""
-        return self.held_elements * self.vectors
+        return self.products * self.vectors * self.inputs * self.outputs
 
     def held(self, of: Any) -> Any:
         """What `of` says about the cache: its format, its tier."""
@@ -171,3 +173,8 @@ class Work(NamedTuple):
     def then(self, other: Work) -> Work:
         """This work, and the other after it."""
         return Work(self.operators + other.operators, self.exchanges + other.exchanges)
+
+    def beside(self, vector_ops: Any) -> Work:
+        """This work, with so many more elementwise operations beside its first operator."""
+        first = self.operators[0]
+        return self._replace(operators=(first._replace(vector_ops=first.vector_ops + vector_ops), *self.operators[1:]))

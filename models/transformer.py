@@ -22,7 +22,9 @@ SAMPLED_ELEMENTS = 4.0  # best logit and its index, of each device
 class Transformer(Model):
     """Blocks of layers between an embedding and a head.
 
-    untied : 1 where the head has weights of its own, 0 where it shares the embedding's.
+    untied : 1 where the head has weights of its own, 0 where it shares the embedding's;
+    positions : rows of a learned table of positions, 0 where there is none.
+    Left out: biases of the last norm and of the head, a vector each.
     """
 
     blocks: OrderedDict[str, Block] = eqx.field(converter=OrderedDict)
@@ -30,16 +32,24 @@ class Transformer(Model):
     vocabulary: Array = count()
     untied: Array = count(least=0)
     longest_context: Array = count()
+    positions: Array = count(least=0, default=0.0)
+
+    @classmethod
+    def from_huggingface(cls, path: str) -> Transformer:
+        """The transformer that a `config.json` of the Hugging Face hub describes."""
+        from models.huggingface import read  # which needs this class
+
+        return read(path)
 
     def embedding_parameters(self) -> Any:
-        """Weights of the embedding table; the head, where it is untied, has as many again."""
+        """Weights of the table of tokens; the head, where it is untied, has as many again."""
         return self.vocabulary * self.hidden
 
     def end_parameters(self) -> Any:
-        return (1 + self.untied) * self.embedding_parameters() + self.hidden
+        return (1 + self.untied) * self.embedding_parameters() + (self.positions + 1) * self.hidden
 
     def stage_end_parameters(self) -> Any:
-        return self.embedding_parameters() + self.hidden
+        return self.embedding_parameters() + jnp.maximum(self.positions, 1.0) * self.hidden
 
     def prompt(self, sequences: Any, tokens: Any, past: Any = 0.0) -> Batch:
         return Batch((Segment(sequences, tokens, past),), sequences)

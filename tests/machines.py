@@ -27,8 +27,8 @@ CONF = conf_folder()
 
 
 def files(group: str) -> list[str]:
-    """The names of a configuration group, such as `hw`."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """The names of a configuration group, such as `hw`, that need no word on the command line beside theirs."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if "???" not in path.read_text())
 
 
 SYSTEMS = files("hw")

@@ -33,7 +33,8 @@ def parts() -> list[Path]:
     found = []
     for path in sorted(CONF.rglob("*.yaml")):
         text = path.read_text()
-        if re.search(r"^_target_: (hw|models)\.", text, re.MULTILINE) and not re.search(r"^defaults:", text, re.M):
+        component = re.search(r"^_target_: (hw|models)\.", text, re.MULTILINE) and "???" not in text
+        if component and not re.search(r"^defaults:", text, re.M):
             found.append(path)
     return found
 
