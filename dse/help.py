@@ -15,6 +15,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse task=evaluate hw=NAME model=NAME serving=NAME format=NAME
                                         evaluate one machine under its best mapping
   dse task=describe hw=NAME             show a machine: figures, numbers with sources, a drawing
+  dse task=serve trace=NAME_OR_FILE rate=REQUESTS_PER_SECOND scheduler=NAME
+                                        serve a trace, request by request: latencies, goodput
   dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each
   dse search=optuna search.trials=500   sample the space instead of enumerating it
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line

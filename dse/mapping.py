@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dse.evaluate import Candidate, evaluate, rules
+from dse.evaluate import Candidate, evaluate
 from dse.metrics import Answer, Mapping, more_is_better
 from dse.schema import nearest
 
@@ -139,20 +139,44 @@ def refuse_places(tiers: Sequence[str], wanted: Wanted) -> None:
 
 
 def no_mapping(candidate: Candidate, wanted: Wanted) -> str:
-    """Why a wanted mapping is not legal, and which degrees are."""
+    """Why a wanted mapping is not legal, and what would be."""
     fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
-    chips = int(np.prod(list(fanouts.values())))
+    levels = " x ".join(f"{n} {name}" for name, n in fanouts.items()) or "one"
     asked = " ".join(f"mapping.{name}={given}" for name in DEGREES if (given := getattr(wanted, name)))
-    levels = " x ".join(f"{n} {name}" for name, n in fanouts.items())
-    shape = shape_of([candidate])
-    heads = " and ".join(str(n) for n in shape.cache_heads)
-    experts = f", {shape.experts} experts" if shape.experts else ", no experts"
-    return (
-        f"{asked}: does not fit {chips} chips ({levels}), {shape.layers} layers, {heads} key-value heads{experts}; "
-        f"groups fill levels from the inside: {sorted(degrees(list(fanouts.values())))}; tensor / sequence must divide "
-        "or be divided by the key-value heads, sequence divide tensor, expert divide tensor x attention_data and the "
-        f"experts; tensor x attention_data x pipeline x data is at most {chips}, pipeline at most {shape.layers}"
-    )
+    words = refusals(list(fanouts.values()), shape_of([candidate]), wanted)
+    together = "these degrees together do not tile the machine and the model; leave one of them auto"
+    return f"{asked}: does not fit {int(candidate.hw.chips())} chips ({levels}): {'; '.join(words) or together}"
+
+
+def refusals(fanouts: Sequence[int], shape: Shape, wanted: Wanted) -> list[str]:
+    """Which degrees cannot be, whatever the others are, in words."""
+    sizes, chips = sorted(degrees(fanouts)), int(np.prod(fanouts))
+    stage, words = (wanted.tensor or 1) * (wanted.attention_data or 1), []
+    if wanted.tensor and wanted.tensor not in sizes:
+        words.append(f"tensor={wanted.tensor} does not fill levels from the inside, write one of {sizes}")
+    elif stage not in sizes:
+        words.append(f"tensor x attention_data = {stage} does not fill levels from the inside, as {sizes} do")
+    if wanted.sequence and wanted.tensor and wanted.tensor % wanted.sequence:
+        words.append(f"sequence={wanted.sequence} does not divide tensor={wanted.tensor}")
+    over = (wanted.tensor or 1) // (wanted.sequence or 1)
+    if wanted.tensor and wanted.sequence and not any(h % over == 0 or over % h == 0 for h in shape.cache_heads):
+        heads = " or ".join(map(str, shape.cache_heads))
+        words.append(f"tensor / sequence = {over} neither divides {heads} key-value heads nor is a multiple of them")
+    if max(wanted.expert, wanted.attention_data) > 1 and not shape.experts:
+        words.append("expert and attention_data are for models with experts, and this one has none; write 1 or auto")
+    elif wanted.expert > 1 and (shape.experts % wanted.expert or wanted.expert > chips):
+        words.append(
+            f"expert={wanted.expert}: {shape.experts} experts a layer and {chips} chips cannot be cut into so many "
+            "equal sets; it must divide the experts and tensor x attention_data"
+        )
+    elif wanted.expert > 1 and wanted.tensor and wanted.attention_data and stage % wanted.expert:
+        words.append(f"expert={wanted.expert} does not divide tensor x attention_data = {stage}")
+    if wanted.pipeline > shape.layers:
+        words.append(f"pipeline={wanted.pipeline} is more than {shape.layers} layers")
+    replica = stage * (wanted.pipeline or 1) * (wanted.data or 1)
+    if replica > chips:
+        words.append(f"tensor x attention_data x pipeline x data = {replica} is more than {chips} chips")
+    return words
 
 
 def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:
@@ -193,8 +217,3 @@ def first_by(keys: Sequence[Any]) -> Any:
         masked = jnp.where(jnp.isfinite(left), key, jnp.inf)
         left = jnp.where(masked <= jnp.min(masked), 0.0, jnp.inf)
     return jnp.argmin(jnp.where(jnp.isfinite(left), keys[-1], jnp.inf))
-
-
-def broken_rules(candidate: Candidate, mapping: Mapping) -> list[str]:
-    """Which rules a mapping does not keep, in words."""
-    return [words for words, kept in rules(candidate, mapping).items() if not bool(kept)]

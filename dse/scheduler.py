@@ -46,6 +46,16 @@ class Scheduler(eqx.Module):
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         """What the passes come to."""
 
+    @property
+    def beside(self) -> Any:
+        """Most prompt tokens of a pass beside those who decode; 0 where a prompt has a pass to itself."""
+        return 0.0
+
+    @property
+    def continuous(self) -> bool:
+        """Whether requests join and leave between passes, or begin and end together."""
+        return True
+
     @abstractmethod
     def widest(self, serving: Serving, mapping: Mapping) -> Any:
         """The most tokens of an attention group in one pass."""
@@ -100,6 +110,10 @@ class Static(Scheduler):
     first token after t_prefill(batch);   a token every t_decode;   batch output / (t_prefill + output t_decode)
     """
 
+    @property
+    def continuous(self) -> bool:
+        return False
+
     def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
         together = micro_batch(mapping)
         return decode_batch(model, serving, mapping), model.prompt(together, serving.fresh, serving.cached)
@@ -120,9 +134,10 @@ class Static(Scheduler):
 class Chunked(Scheduler):
     """Steps carry chunks of prompts: a pass has every sequence that decodes, and up to `chunk` prompt tokens beside.
 
-    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B,
+    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B in
+    n micro-batches,
 
-        share = B P / (G chunk);   time_per_output_token = t_decode + share (t_mixed - t_decode)
+        share = B / G ceil(P / chunk) / n;   time_per_output_token = t_decode + share (t_mixed - t_decode)
         time_to_first_token = ceil(P / chunk) t_mixed
 
     Where share would pass 1, prompts arrive faster than they are filled: then only B / share sequences decode, every
@@ -132,11 +147,15 @@ class Chunked(Scheduler):
 
     chunk: Array = count(default=512.0)
 
+    @property
+    def beside(self) -> Any:
+        return self.chunk
+
     def _tokens(self, serving: Serving) -> Any:
         return jnp.minimum(self.chunk, serving.fresh)
 
     def _share(self, serving: Serving, mapping: Mapping) -> Any:
-        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk)
+        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk) / in_flight(mapping)
 
     def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
         decode = decode_batch(model, serving, mapping)

@@ -33,6 +33,13 @@ def describe(config: Any) -> None:
     describing.run(Session.of(config))
 
 
+def serve(config: Any) -> None:
+    """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
+    from dse import serve as serving
+
+    serving.run(Session.of(config))
+
+
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study

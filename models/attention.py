@@ -63,8 +63,8 @@ class GroupedQueryAttention(Mixer):
         return self.cache_elements(context) / (jnp.minimum(cut.heads, self.key_value_heads) * cut.sequence)
 
     def is_whole(self, cut: Cut) -> Any:
-        heads = one_divides_the_other(cut.heads, self.key_value_heads)
-        return all_true(divides(cut.sequence, cut.tensor), heads)
+        shared = one_divides_the_other(cut.heads, self.key_value_heads)
+        return all_true(divides(cut.sequence, cut.tensor), divides(cut.heads, self.heads), shared)
 
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
         width = jnp.ceil(self.heads * self.head_dim / cut.heads)

@@ -20,7 +20,7 @@ def number(
     most: float | None = None,
     default: Any = ...,
 ) -> Any:
-    """A quantity in `unit`."""
+    """A quantity in `unit`; `default` stands where a configuration is silent."""
     return _field({"unit": unit, "above": above, "least": least if above is None else None, "most": most}, default)
 
 

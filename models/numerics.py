@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.scipy.stats import norm
 from jaxtyping import Array
 
+from models import rounding
 from models.fields import count
+from models.values import GAUSSIAN, Values
+
+TENSOR = 2.0**24  # elements under one scale where a format has none for blocks; 4096 x 4096
 
 
 class NumberFormat(eqx.Module):
@@ -15,14 +18,21 @@ class NumberFormat(eqx.Module):
 
     element_bits : bits of one element, sign included.
     exponent_bits : bits of the element's own exponent; 0 for integers and block floating point.
-    block : elements that share a scale; scale_bits : bits of that scale, 0 where there is none.
-    Source: OCP Microscaling Formats v1.0 for the MX family.
+    block : elements that share a scale; scale_bits : bits of that scale, 0 where one scale serves a whole tensor.
+    scale_fraction_bits : fraction bits of the scale, 0 for powers of two.
+    fitted_scale : 1 where a power of two is raised until the largest element fits; 0 where it has the exponent of the
+    largest, and what lies above the largest code saturates, as in OCP Microscaling.
+    reserved_codes : magnitudes that stand for infinity and NaN, above the largest number.
+    Source: OCP Microscaling Formats v1.0 for the MX family, OCP 8-bit floating point v1.0 for FP8.
     """
 
     element_bits: Array = count()
     exponent_bits: Array = count(least=0)
     block: Array = count()
     scale_bits: Array = count(least=0)
+    scale_fraction_bits: Array = count(least=0, default=0.0)
+    fitted_scale: Array = count(least=0, default=0.0)
+    reserved_codes: Array = count(least=0, default=0.0)
 
     @property
     def bits(self) -> Array:
@@ -34,22 +44,33 @@ class NumberFormat(eqx.Module):
         """Bytes per element, the shared scale counted."""
         return self.bits / 8
 
-    def noise(self) -> Array:
-        """Noise power over signal power for Gaussian values of unit power, rounded to nearest.
+    def codes(self) -> rounding.Codes:
+        """Step, binades and largest of the magnitudes.
 
-        The exponent j of the largest of k values has probability P(j) = F(2^(j+1)) - F(2^j), F(x) = (2 Phi(x) - 1)^k.
-        The step is 2^(j - f) with f fraction bits, so noise = sum_j P(j) 4^(j - f) / 12. A block of k shares the
-        exponent of its largest and has f = bits - 2 (sign and one bit before the point); an element with an exponent of
-        its own has k = 1 and f = bits - 1 - exponent bits.
-        Left out: underflow and overflow of the element's own exponent; clipping of the topmost half step.
+        Codes count up through e exponent and f fraction bits, so the largest, 2^(bits - 1) - 1 - reserved, over 2^f
+        has the binades of normal numbers before its point and the fraction of its significand after it. Integers are
+        one such binade and as many steps below it.
         """
-        floating = self.exponent_bits > 0
-        fraction_bits = jnp.where(floating, self.element_bits - 1 - self.exponent_bits, self.element_bits - 2)
-        sharing = jnp.where(floating, 1.0, self.block)
-        exponent = jnp.arange(-12.0, 5.0)
-        below = (2 * norm.cdf(2.0**exponent) - 1) ** sharing
-        above = (2 * norm.cdf(2.0 ** (exponent + 1)) - 1) ** sharing
-        return jnp.sum((above - below) * 4.0 ** (exponent - fraction_bits)) / 12
+        exponent_bits = jnp.maximum(self.exponent_bits, 1.0)
+        fraction_bits = jnp.maximum(self.element_bits - 1 - exponent_bits, 0.0)
+        code = jnp.maximum(2.0 ** (self.element_bits - 1) - 1 - self.reserved_codes, 1.0)
+        binades = jnp.maximum(jnp.floor((code + 0.5) / 2.0**fraction_bits), 1.0)
+        largest = (1 + code / 2.0**fraction_bits - binades) / 2
+        return rounding.Codes(fraction_bits, binades, largest)
+
+    def noise(self, values: Values = GAUSSIAN) -> Array:
+        """Noise power over signal power of independent values, rounded to nearest.
+
+        Equation: models.rounding.noise. Without a scale of blocks, one fine scale serves a tensor of 2^24.
+        Left out: range of the scale; a zero point; correlation of neighbours, outlier channels.
+        """
+        blocks = self.scale_bits > 0
+        scale = rounding.Scale(
+            block=jnp.where(blocks, self.block, TENSOR),
+            fraction_bits=jnp.where(blocks, self.scale_fraction_bits, 23.0),
+            fits=self.fitted_scale,
+        )
+        return rounding.noise(values, self.codes(), scale)
 
 
 class Formats(eqx.Module):
@@ -71,6 +92,18 @@ class Formats(eqx.Module):
         """The format of weights of experts: that of all weights where nothing else is said."""
         return self.weights if self.experts is None else self.experts
 
-    def noise(self) -> Array:
+    def noise(self, values: Values = GAUSSIAN) -> Array:
         """Noise over signal of a product of two independent noisy factors: the noises add."""
-        return self.weights.noise() + self.activations.noise()
+        return self.weights.noise(values) + self.activations.noise(values)
+
+    def cache_noise(self, values: Values = GAUSSIAN) -> Array:
+        """Noise over signal of a product of activations with keys or values out of the cache."""
+        return self.cache.noise(values) + self.activations.noise(values)
+
+    def exchange_noise(self) -> Array:
+        """Noise over signal of a sum whose parts met on the links, and that is then passed on.
+
+        Parts of equal power, each with noise of its own, have a sum with the same noise over signal; sums of many terms
+        are Gaussian. A product that is not cut over chips has none of it.
+        """
+        return self.exchange.noise() + self.gathered.noise()

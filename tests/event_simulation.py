@@ -71,28 +71,38 @@ class Operator:
 
 @dataclass(frozen=True)
 class Shards:
-    """Where one device of `tensor` stands: shards of the key-value heads, then of each head's context."""
+    """What `tensor` devices share: so many of them the context of a head; heads are dealt to the others."""
 
     tensor: int
-    heads: int
     contexts: int
 
+    @property
+    def heads(self) -> int:
+        """Devices that heads are dealt to; with fewer key-value heads than that, some are held twice."""
+        return self.tensor // self.contexts
 
-def shards_of(model: dict[str, Any], tensor: int) -> Shards:
-    """Heads are dealt first, then the context of each."""
-    heads = min(tensor, model["attention"]["key_value_heads"])
-    return Shards(tensor, heads, tensor // heads)
+
+def shards_of(mapping: dict[str, Any]) -> Shards:
+    return Shards(mapping["tensor"], mapping["sequence"])
+
+
+def layer_of(model: dict[str, Any]) -> dict[str, Any]:
+    """The one kind of layer that the model has."""
+    (block,) = model["blocks"].values()
+    return block
 
 
 def layer_operators(model: dict[str, Any], shards: Shards, tokens: int, context: float) -> list[Operator]:
     """One layer on one device, in order."""
-    attention, hidden, t = model["attention"], model["hidden"], shards.tensor
+    attention, hidden, t = layer_of(model)["mixer"], model["hidden"], shards.tensor
     heads, kv, dim = attention["heads"], attention["key_value_heads"], attention["head_dim"]
     projected = math.ceil((heads + 2 * kv) * dim / t)
-    products, seen, group = tokens * math.ceil(kv / shards.heads), math.ceil(context / shards.contexts), heads // kv
-    width = math.ceil(model["feedforward"]["width"] / t)
+    local = math.ceil(kv / min(kv, shards.heads))
+    products, seen = tokens * local, math.ceil(context / shards.contexts)
+    group = heads // shards.heads // local
+    width = math.ceil(layer_of(model)["feedforward"]["width"] / t)
     norms = 2 * 5 * tokens * hidden
-    written = tokens * 2 * kv * dim / t
+    written = tokens * 2 * kv * dim / min(kv, shards.heads) / shards.contexts
     return [
         Operator(tokens, hidden, projected, vector_ops=3 * tokens * projected + norms, written=written),
         Operator(group, dim, seen, "cache", products, vector_ops=5 * products * group * seen),
@@ -327,7 +337,7 @@ def all_reduce(spans: Sequence[Span], partial: float, total: float) -> float:
 def layer_exchanges(cfg: dict[str, Any], shards: Shards, tokens: int) -> float:
     """Seconds of a layer's messages, one exchange after the other."""
     model, levels = cfg["model"], cfg["hw"]["levels"]
-    attention, partial, total = model["attention"], cfg["format"]["exchange"], cfg["format"]["gathered"]
+    attention, partial, total = layer_of(model)["mixer"], cfg["format"]["exchange"], cfg["format"]["gathered"]
     queries = tokens * attention["heads"] * attention["head_dim"] / shards.heads
     answers = queries * (1 + 2 / attention["head_dim"])  # with the maximum and the sum of each head's softmax
     heads, group = spans_of(levels, shards.contexts), spans_of(levels, shards.tensor)
@@ -407,7 +417,7 @@ def micro_batch_of(mapping: dict[str, Any]) -> int:
 def layer_seconds(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions) -> float:
     """Seconds of one layer for one micro-batch."""
     model, runtime, serving = cfg["model"], cfg["hw"]["runtime"], cfg["serving"]
-    shards, tokens = shards_of(model, mapping["tensor"]), micro_batch_of(mapping)
+    shards, tokens = shards_of(mapping), micro_batch_of(mapping)
     operators = layer_operators(model, shards, tokens, serving["prompt"] + serving["output"] / 2)
     played = sum(play_operator(cfg, mapping, op, rules) for op in operators)
     exchanged = (1 - runtime["hidden_exchange"]) * layer_exchanges(cfg, shards, tokens)
@@ -416,7 +426,7 @@ def layer_seconds(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventio
 
 def head_seconds(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions) -> float:
     """Seconds of the head for one micro-batch; the devices then tell each other their candidates."""
-    shards, tokens = shards_of(cfg["model"], mapping["tensor"]), micro_batch_of(mapping)
+    shards, tokens = shards_of(mapping), micro_batch_of(mapping)
     candidates = tokens * 4 * shards.tensor * element_bytes(cfg["format"]["gathered"])
     told = scatter_all(spans_of(cfg["hw"]["levels"], shards.tensor), candidates)
     played = play_operator(cfg, mapping, head_operator(cfg["model"], shards, tokens), rules)
@@ -427,7 +437,7 @@ def pipeline_of(cfg: dict[str, Any], mapping: dict[str, Any], rules: Conventions
     """The stages of one replica; the host delays a token once and keeps no stage busy."""
     stages, tokens = mapping["pipeline"], micro_batch_of(mapping)
     layer, head = layer_seconds(cfg, mapping, rules), head_seconds(cfg, mapping, rules)
-    service = [count * layer for count in deal_layers(cfg["model"]["layers"], layer, head, stages)]
+    service = [count * layer for count in deal_layers(layer_of(cfg["model"])["layers"], layer, head, stages)]
     service[-1] += head
     delay = hops_of(cfg, mapping["tensor"], stages, tokens)
     delay[-1] += amount(cfg["hw"]["runtime"]["step_time"])

@@ -21,7 +21,6 @@ from dse.mapping import Wanted, grid, shape_of
 from dse.metrics import Mapping
 from dse.schema import build
 from hw.units import Rule
-from models.parallelism import Cut
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = conf_folder()
@@ -61,19 +60,20 @@ def arrays(tree: Any) -> Any:
 
 
 def mapping(tensor: float = 1, pipeline: float = 1, **given: float) -> Mapping:
-    """One replica of 4 users with everything in the fastest tier, unless told otherwise."""
-    chosen = {"tensor": tensor, "pipeline": pipeline, "batch": 4, "weights": 0, "cache": 0, "stages_inside": 0}
-    chosen |= dict.fromkeys(("sequence", "attention_data", "expert", "data"), 1) | given
+    """One replica of 4 users with everything in the fastest tier, unless told otherwise; no cache is held twice by
+    models of eight key-value heads."""
+    chosen = {"tensor": tensor, "sequence": max(1, tensor / 8), "attention_data": 1, "expert": 1, "pipeline": pipeline}
+    chosen |= {"stages_inside": 0, "data": 1, "batch": 4, "weights": 0, "cache": 0} | given
     chosen.setdefault("users", chosen["batch"] * chosen["data"])
     return Mapping(**{name: float(value) for name, value in chosen.items()})
 
 
 def degrees(given: Candidate) -> list[tuple[int, int]]:
-    """Tensor and pipeline degrees that tile the machine and the model, no context being cut."""
-    wanted = Wanted("power", sequence=1, attention_data=1, expert=1)
-    found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], wanted)
+    """Tensor and pipeline degrees that tile the machine and the model."""
+    (heads,) = shape_of([given]).cache_heads
+    found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], Wanted("power"))
     pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
-    return sorted((t, p) for t, p in pairs if bool(given.model.is_whole(Cut(float(t)))))
+    return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
 
 
 def modules(tree: Any, path: str = "") -> Iterator[tuple[str, eqx.Module]]:

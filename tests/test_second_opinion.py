@@ -27,6 +27,7 @@ from event_simulation import (
     all_reduce,
     deal_layers,
     hops_of,
+    layer_of,
     pipeline_of,
     play_operator,
     play_pipeline,
@@ -36,8 +37,9 @@ from event_simulation import (
 from event_simulation import time_per_output_token as simulate
 
 from dse.compose import SECTIONS, compose, plain
-from dse.evaluate import Candidate, evaluate, pace
+from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
+from dse.schedule import pace
 from dse.schema import build
 from hw.chip import Placement
 from models.operators import WeightProduct
@@ -104,6 +106,7 @@ def composed(hw: str, model: str, number_format: str) -> dict[str, Any]:
     """The plain configuration; `dgx_h100_rack` is GPU nodes under one more level."""
     names = {"hw": hw.removesuffix("_rack"), "model": model, "format": number_format, "serving": "interactive"}
     cfg = {name: copy.deepcopy(section(name, choice)) for name, choice in names.items()}
+    cfg["scheduler"] = {"_target_": "dse.scheduler.WholePrompts"}
     keep_cool(cfg["hw"]["chip"])
     if names["hw"] != hw:
         cfg["hw"]["levels"]["rack"] = copy.deepcopy(section("hw", "squadrack_ethernet")["levels"]["rack"])
@@ -181,7 +184,7 @@ def shake(cfg: dict[str, Any], rng: random.Random) -> None:
     runtime["layer_time"] = rng.choice(("0 s", f"{rng.uniform(0, 10):.3f} us"))
     runtime["step_time"] = rng.choice(("0 s", f"{rng.uniform(0, 300):.3f} us"))
     runtime["hidden_exchange"] = rng.choice((0, 0, 0.25, 0.5))
-    cfg["model"]["layers"] += rng.randint(-8, 8)
+    layer_of(cfg["model"])["layers"] += rng.randint(-8, 8)
     serving["prompt"], serving["output"], serving["prefill_share"] = rng.randint(100, 3000), rng.randint(16, 1000), 0
 
 
@@ -205,17 +208,26 @@ def draw_batch(stages: int, rng: random.Random) -> int:
             return batch
 
 
+def divide(one: int, other: int) -> bool:
+    """True where either is a whole number of times in the other."""
+    return one % other == 0 or other % one == 0
+
+
 def draw_mapping(cfg: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """Degrees that tile the machine and the heads, a pipeline where it can be; any tiers, full or not."""
     levels, tiers = cfg["hw"]["levels"], list(cfg["hw"]["chip"]["memory"])
-    sizes, kv = sorted(groups(levels)), cfg["model"]["attention"]["key_value_heads"]
+    sizes, kv = sorted(groups(levels)), layer_of(cfg["model"])["mixer"]["key_value_heads"]
     chained, devices = rng.random() < 0.6, math.prod(level["fanout"] for level in levels.values())
     tensors = [size for size in sizes if kv % size == 0 or (size % kv == 0 and size // kv in sizes)]
     tensor = min(rng.choices(tensors, k=2)) if chained else max(rng.choices(tensors, k=2))
     chains = [size // tensor for size in sizes if size % tensor == 0 and size // tensor <= MOST_STAGES]
     pipeline = max(rng.choices(chains, k=2)) if chained else 1
+    heads = layer_of(cfg["model"])["mixer"]["heads"]
+    cuts = [n for n in {1, 2, max(1, tensor // kv)} if n in sizes and tensor % n == 0]
+    cuts = [n for n in cuts if heads % (tensor // n) == 0 and divide(tensor // n, kv)]
     return {
         "tensor": tensor,
+        "sequence": rng.choice(cuts),
         "pipeline": pipeline,
         "data": rng.randint(1, devices // (tensor * pipeline)),
         "batch": draw_batch(pipeline, rng),
@@ -242,7 +254,8 @@ def candidate_of(case: Case) -> Candidate:
 def compare(case: Case) -> Row:
     """Ask both."""
     cfg, m, tiers = case.cfg, case.mapping, list(case.cfg["hw"]["chip"]["memory"])
-    degrees = {"tensor": m["tensor"], "pipeline": m["pipeline"], "expert": 1, "data": m["data"]}
+    degrees = {name: m[name] for name in ("tensor", "sequence", "pipeline", "data")}
+    degrees |= {"attention_data": 1, "expert": 1, "stages_inside": 0}
     load = {"batch": m["batch"], "users": m["batch"] * m["data"]}
     places = {"weights": tiers.index(m["weights"]), "cache": tiers.index(m["cache"])}
     given = {name: float(value) for name, value in (degrees | load | places).items()}
@@ -295,7 +308,7 @@ def test_draws_cover_pipelines(rows: list[Row]) -> None:
     stages = [pipeline_of(case.cfg, case.mapping, Conventions()) for case in cases]
     assert len(cases) >= CASES / 3
     assert any(case.mapping["pipeline"] > case.mapping["batch"] for case in cases)
-    assert any(case.cfg["model"]["layers"] % case.mapping["pipeline"] for case in cases)
+    assert any(layer_of(case.cfg["model"])["layers"] % case.mapping["pipeline"] for case in cases)
     assert sum(queues(pipeline) for pipeline in stages) >= 6
     assert any(not queues(pipeline) and pipeline.in_flight > 1 for pipeline in stages)
     assert any(queues(pipeline) and pipeline.service[-1] > 1.1 * max(pipeline.service[:-1]) for pipeline in stages)

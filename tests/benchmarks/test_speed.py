@@ -43,8 +43,8 @@ def test_evaluations_per_second():
 
     first = once()
     seconds = float(np.median([once() for _ in range(20)]))
-    count = len(designs) * len(choices)
-    print(f"\n{count} evaluations a call, {len(choices)} mappings a candidate: {count / seconds:.3g} a second")
+    count = len(designs) * choices.size
+    print(f"\n{count} evaluations a call, {choices.size} mappings a candidate: {count / seconds:.3g} a second")
     print(f"first call {first:.1f} s")
     assert seconds < first
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dse.evaluate import evaluate, is_legal
-from dse.mapping import Grid, Wanted, complete, degrees, grid
+from dse.mapping import Grid, Wanted, complete, degrees, grid, shape_of
 from dse.metrics import SECTIONS
 from dse.problem import Template, flat, template
 from dse.results import point
@@ -40,7 +40,7 @@ def fanouts_of(found: Template) -> list[int]:
 
 
 def choices_of(found: Template, wanted: Wanted = FREE) -> Grid:
-    return grid([fanouts_of(found)], int(found.candidate.model.layers), found.tiers, wanted)
+    return grid([fanouts_of(found)], shape_of([found.candidate]), found.tiers, wanted)
 
 
 def arrays(tree: Any) -> Any:
@@ -67,9 +67,13 @@ def tiles(fanouts: Sequence[int], tensor: int, pipeline: int) -> bool:
     return inner is not None and outer is not None and all(b % a == 0 for a, b in zip(inner, outer, strict=True))
 
 
-def shares_heads(fanouts: Sequence[int], tensor: int, heads: int = 8) -> bool:
-    """True where the key-value heads are cut evenly, or each is shared by neighbours that tile the machine."""
-    return heads % tensor == 0 or (tensor % heads == 0 and box(fanouts, tensor // heads) is not None)
+def cuts_heads(fanouts: Sequence[int], tensor: int, sequence: int, heads: int = 32, kept: int = 8) -> bool:
+    """True where neighbours that tile the machine share a context, and query heads and key-value heads are cut evenly
+    over the others, or key-value heads held equally often."""
+    if tensor % sequence or box(fanouts, sequence) is None or heads % (tensor // sequence):
+        return False
+    over = tensor // sequence
+    return kept % over == 0 or over % kept == 0
 
 
 @pytest.mark.parametrize(
@@ -94,17 +98,18 @@ def test_the_grid_has_every_mapping_that_tiles_and_the_legal_ones_are_those(name
     fanouts, layers = fanouts_of(found), int(found.candidate.model.layers)
     chips = math.prod(fanouts)
     expected = {
-        (t, p)
+        (t, s, p)
         for t, p in itertools.product(range(1, chips + 1), range(1, layers + 1))
-        if tiles(fanouts, t, p) and shares_heads(fanouts, t)
+        for s in {1, max(1, t // 8)}  # heads held twice, or none
+        if tiles(fanouts, t, p) and cuts_heads(fanouts, t, s)
     }
     choices = choices_of(found)
     check = jax.vmap(lambda choice: is_legal(found.candidate, complete(found.candidate, FREE, choice)))
     legal = np.asarray(check(arrays(choices)))
-    pairs = list(zip(choices.tensor.astype(int), choices.pipeline.astype(int), strict=True))
+    pairs = list(zip(*(c.astype(int) for c in (choices.tensor, choices.sequence, choices.pipeline)), strict=True))
     assert {pair for pair, fine in zip(pairs, legal, strict=True) if fine} == expected
     assert len(expected) > 3
-    assert len(set(zip(pairs, choices.weights, choices.cache, strict=True))) == len(choices)
+    assert len(set(zip(pairs, choices.weights, choices.cache, strict=True))) == choices.size
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -118,17 +123,30 @@ def test_every_tier_may_hold_weights_and_cache(name: str) -> None:
 def test_what_is_wanted_fixes_the_grid() -> None:
     found = machine("server")
     fixed = choices_of(found, Wanted("power", tensor=8, pipeline=2, weights="lpddr", cache="sram"))
-    assert [leaf.tolist() for leaf in jax.tree.leaves(fixed)] == [[8], [2], [1], [0]]
+    assert [leaf.tolist() for leaf in fixed] == [[8], [1], [1], [1], [2], [0], [1], [0]]
     some = choices_of(found, Wanted("power", tensor=8))
     assert set(some.tensor) == {8}
     assert set(some.pipeline) == {1, 2, 4, 8}
 
 
+def test_stages_may_be_neighbours() -> None:
+    """Eight chiplets of a card as four stages of two, either way round: the first hop stays in a package, or not."""
+    found = machine("server")
+    both = choices_of(found, Wanted("power", tensor=2, pipeline=4, stages_inside=None, weights="sram", cache="sram"))
+    assert both.stages_inside.tolist() == [0, 1]
+    outside, inside = (
+        evaluate(found.candidate, complete(found.candidate, FREE, Grid(*(leaf[i] for leaf in both)))) for i in (0, 1)
+    )
+    assert bool(outside.legal)
+    assert bool(inside.legal)
+    assert float(inside.shares.exchange) != float(outside.shares.exchange)
+
+
 def test_users_are_spread_over_as_many_replicas_as_fit() -> None:
     candidate = machine("server").candidate
-    free = complete(candidate, FREE, Grid(8.0, 2.0, 0.0, 0.0))
+    free = complete(candidate, FREE, Grid(8.0, 1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 0.0))
     assert (float(free.data), float(free.batch), float(free.users)) == (4, 15, 60)
-    given = complete(candidate, Wanted("power", batch=7, data=3), Grid(8.0, 2.0, 0.0, 0.0))
+    given = complete(candidate, Wanted("power", batch=7, data=3), Grid(8.0, 1.0, 1.0, 1.0, 2.0, 0.0, 0.0, 0.0))
     assert (float(given.data), float(given.batch), float(given.users)) == (3, 7, 21)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from machines import SYSTEMS, candidate, files, links, modules
 
 from dse.evaluate import Candidate
@@ -21,8 +22,10 @@ from hw.cost import CostGroups
 from hw.heat import State
 from hw.package import Load
 from hw.process import Process
+from models.batch import Batch, Segment
 from models.numerics import Formats
 from models.operators import CacheProduct, WeightProduct
+from models.parallelism import Cut
 
 
 class Around(NamedTuple):
@@ -80,9 +83,14 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "NumberFormat": (
         Question("bits", "", lambda it, a, q: it.bits),
         Question("bytes", "", lambda it, a, q: it.bytes),
+        Question("codes", ("", "", ""), lambda it, a, q: it.codes()),
         Question("noise", "", lambda it, a, q: it.noise()),
     ),
-    "Formats": (Question("noise", "", lambda it, a, q: it.noise()),),
+    "Formats": (
+        Question("noise", "", lambda it, a, q: it.noise()),
+        Question("cache_noise", "", lambda it, a, q: it.cache_noise()),
+        Question("exchange_noise", "", lambda it, a, q: it.exchange_noise()),
+    ),
     "Wafers": (
         Question("die_yield", "", lambda it, a, q: it.die_yield(q(4e-4, "m^2"))),
         Question("dies_per_wafer", "", lambda it, a, q: it.dies_per_wafer(q(4e-4, "m^2"))),
@@ -293,8 +301,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
-        Question("holds_group", "", lambda it, a, q: it.holds_group(FOUR, TWO)),
-        Question("replicas", "", lambda it, a, q: it.replicas(FOUR, TWO)),
+        Question("network.tiles", "", lambda it, a, q: it.network.tiles(FOUR, TWO)),
+        Question("replicas", "", lambda it, a, q: it.replicas(FOUR)),
         Question(
             "network.group.all_reduce", ("s", "J"), lambda it, a, q: group(it).all_reduce(q(1e6, "B"), q(5e5, "B"))
         ),
@@ -303,29 +311,66 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("network.group.all_to_all", EXCHANGE, lambda it, a, q: group(it).all_to_all(q(1e6, "B"))),
         Question("network.hops", ("s", "J"), lambda it, a, q: it.network.hops(q(1e6, "B"), FOUR, TWO)),
     ),
-    "GroupedQueryAttention": (
+    "Mixer": (
+        Question("cache_heads", "", lambda it, a, q: it.cache_heads),
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
-        Question("cache_elements", "", lambda it, a, q: it.cache_elements()),
-        Question("work", "", lambda it, a, q: it.work(4096.0, FOUR, TWO, 1000.0, EIGHT)),
+        Question("cache_elements", "", lambda it, a, q: it.cache_elements(1000.0)),
+        Question("held_cache_elements", "", lambda it, a, q: it.held_cache_elements(1000.0, CUT)),
+        Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
+        Question("work", "", lambda it, a, q: numbers(it.work(4096.0, BATCH, CUT))),
     ),
-    "GatedFeedForward": (
+    "LatentAttention": (
+        Question("kept", "", lambda it, a, q: it.kept),
+        Question("key_dim", "", lambda it, a, q: it.key_dim),
+        Question("absorbs", "", lambda it, a, q: it.absorbs(BATCH.segments[0])),
+    ),
+    "StateSpace": (
+        Question("channels", "", lambda it, a, q: it.channels),
+        Question("convolved", "", lambda it, a, q: it.convolved),
+    ),
+    "FeedForward": (
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
-        Question("work", "", lambda it, a, q: it.work(4096.0, FOUR, EIGHT)),
+        Question("expert_parameters", "", lambda it, a, q: it.expert_parameters(4096.0)),
+        Question("active_parameters", "", lambda it, a, q: it.active_parameters(4096.0)),
+        Question("experts", "", lambda it, a, q: it.experts),
+        Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
+        Question("work", "", lambda it, a, q: numbers(it.work(4096.0, FOUR, CUT))),
     ),
-    "Transformer": (
+    "MixtureOfExperts": (
+        Question("load", "", lambda it, a, q: it.load(FOUR, SPREAD)),
+        Question("touched", "", lambda it, a, q: it.touched(FOUR, SPREAD)),
+        Question("sets", "", lambda it, a, q: it.sets(SPREAD)),
+    ),
+    "Block": (
+        Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
+        Question("active_parameters", "", lambda it, a, q: it.active_parameters(4096.0)),
+        Question("work", "", lambda it, a, q: numbers(it.work(4096.0, BATCH, CUT))),
+    ),
+    "Model": (
+        Question("layers", "", lambda it, a, q: it.layers),
+        Question("experts", "", lambda it, a, q: it.experts),
+        Question("over_layers", "", lambda it, a, q: it.over_layers(lambda block: block.parameters(4096.0))),
         Question("layer_parameters", "", lambda it, a, q: it.layer_parameters()),
-        Question("embedding_parameters", "", lambda it, a, q: it.embedding_parameters()),
+        Question("expert_parameters", "", lambda it, a, q: it.expert_parameters()),
+        Question("end_parameters", "", lambda it, a, q: it.end_parameters()),
+        Question("stage_end_parameters", "", lambda it, a, q: it.stage_end_parameters()),
         Question("parameters", "", lambda it, a, q: it.parameters()),
-        Question("cache_elements", "", lambda it, a, q: it.cache_elements()),
-        Question("layer", "", lambda it, a, q: it.layer(FOUR, TWO, 1000.0, EIGHT)),
-        Question("head", "", lambda it, a, q: it.head(FOUR, EIGHT)),
-        Question("held_parameters", "", lambda it, a, q: it.held_parameters(EIGHT, TWO)),
-        Question("held_cache_elements", "", lambda it, a, q: it.held_cache_elements(EIGHT, TWO)),
+        Question("active_parameters", "", lambda it, a, q: it.active_parameters()),
+        Question("cache_elements", "", lambda it, a, q: it.cache_elements(1000.0)),
+        Question("prompt", "", lambda it, a, q: numbers(it.prompt(TWO, 100.0, 10.0))),
+        Question("step", "", lambda it, a, q: numbers(it.step(TWO, 100.0))),
+        Question("head", "", lambda it, a, q: numbers(it.head(FOUR, CUT))),
+        Question("held_parameters", "", lambda it, a, q: it.held_parameters(CUT, TWO)),
+        Question("held_expert_parameters", "", lambda it, a, q: it.held_expert_parameters(CUT, TWO)),
+        Question("held_cache_elements", "", lambda it, a, q: it.held_cache_elements(1000.0, CUT, TWO)),
+        Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
     ),
+    "Transformer": (Question("embedding_parameters", "", lambda it, a, q: it.embedding_parameters()),),
     "Serving": (
         Question("mean_context", "", lambda it, a, q: it.mean_context),
         Question("last_context", "", lambda it, a, q: it.last_context),
-        Question("prefill_context", "", lambda it, a, q: it.prefill_context),
+        Question("cached", "", lambda it, a, q: it.cached),
+        Question("fresh", "", lambda it, a, q: it.fresh),
     ),
 }
 TOLD_APART = {  # public names that answer nothing in numbers
@@ -333,8 +378,20 @@ TOLD_APART = {  # public names that answer nothing in numbers
     "caution": "words, before anything is traced",
     "remainder": "words, before anything is traced",
     "tiers": "components, asked by themselves",
+    "expert_weights": "a format, asked by itself",
+    "from_huggingface": "a transformer, asked by itself",
     "lines": "the dimensions of a grid, which its collectives are made of",
 }
+
+
+CUT = Cut(tensor=8.0)
+SPREAD = Cut(tensor=2.0, attention_data=8.0, expert=4.0)
+BATCH = Batch((Segment(TWO, 100.0, 10.0), Segment(FOUR, 1.0, 999.0)), 6.0)
+
+
+def numbers(tree: Any) -> list[Any]:
+    """All numbers of a nested tuple."""
+    return [jnp.asarray(leaf, float) for leaf in jax.tree.leaves(tree)]
 
 
 def load(given: Given) -> Load:
@@ -392,6 +449,9 @@ ENGINES = (
 )
 
 
+MODELS = ("deepseek_v3", "gpt_oss_20b", "llama4_maverick", "mamba2_2_7b", "opt_13b")  # every kind of layer
+
+
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
     """Every component of every shipped machine with where it is, and every shipped link and engine; equal ones once."""
     seen = set()
@@ -404,11 +464,13 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
 
 
 def whole() -> Iterator[tuple[str, Candidate, Any]]:
-    """What is shipped: machines, links with some machine around them, other engines, memories and packages."""
+    """What is shipped: machines; links and models with some machine around them; other engines, memories, packages."""
     for system in SYSTEMS:
         yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
     for name, link in links().items():
         yield name, candidate(f"hw={SYSTEMS[0]}"), link
+    for name in MODELS:
+        yield name, candidate(f"hw={SYSTEMS[0]}"), candidate(f"model={name}").model
     for overrides in ENGINES:
         yield overrides[1], candidate(*overrides), candidate(*overrides).hw.chip.engine
     for part in ("memory", "package"):

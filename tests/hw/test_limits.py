@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import SYSTEMS, candidate, degrees, mapping
 
-from dse.evaluate import Candidate, evaluate, exchange_groups
+from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
 from dse.step import run
 from hw.chip import Placement
 from hw.engine import WeightStationaryArray
-from models.operators import AllReduce, ContextScatter, Work
+from models.operators import AllReduce, Gather, Work
+from models.parallelism import Cut, Span
 
 ENDLESS = 1e15  # times the bandwidth: what is left of a transfer is far below a rounding of its latency
 ROUNDING = 1e-9  # relative: sums of some thousand doubles
@@ -144,10 +145,8 @@ def test_an_all_reduce_is_no_faster_than_its_slowest_level_allows(size: float, d
 
 def exchanged(found: Candidate, tensor: float, exchange: Any) -> Any:
     """Time and joules of one exchange in a tensor group, as a step has them."""
-    groups = exchange_groups(found, tensor)
-    done = run(
-        found.hw, found.hw.chip.settle(found.format), Work((), (exchange,)), found.format, Placement(0.0, 0.0), groups
-    )
+    works, place = [Work((), (exchange,))], Placement(0.0, 0.0)
+    (done,) = run(found.hw, found.hw.chip.settle(found.format), works, found.format, place, tensor)
     return done.times.exchange, done.energies.exchange
 
 
@@ -155,7 +154,7 @@ def test_an_all_reduce_counts_every_device() -> None:
     """Over one level, n devices send (n-1)/n of the sums and as much of the totals, where messages are long."""
     found = candidate("hw=corsair_card")
     link, formats = found.hw.levels["package"].link, found.format
-    _, joules = exchanged(found, 4.0, AllReduce(1e6))
+    _, joules = exchanged(found, 4.0, AllReduce(1e6, Span(4.0)))
     expected = 4 * 3 / 4 * 1e6 * (formats.exchange.bytes + formats.gathered.bytes) * link.energy
     assert float(joules) == pytest.approx(expected, rel=ROUNDING)
 
@@ -164,7 +163,7 @@ def test_a_context_exchange_counts_every_group() -> None:
     """32 devices and 8 key-value heads: eight groups of four chiplets, each on its own package, exchange at once."""
     found = candidate("hw=corsair_server")
     link, formats = found.hw.levels["package"].link, found.format
-    _, joules = exchanged(found, 32.0, ContextScatter(1000.0))
+    _, joules = exchanged(found, 32.0, Gather(1000.0, Cut(32.0, sequence=4.0).context_span, 1.0))
     expected = 8 * 4 * 3 / 4 * 1000 * formats.exchange.bytes * link.energy
     assert float(joules) == pytest.approx(expected, rel=ROUNDING)
 

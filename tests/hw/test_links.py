@@ -348,7 +348,7 @@ def test_an_all_to_all_over_levels_sends_every_byte_once() -> None:
 
 
 def test_groups_beside_each_other_take_the_same_time_and_twice_the_energy() -> None:
-    one, two = network(2.0, 4.0).group(4.0), network(2.0, 4.0).group(4.0, 2.0)
+    one, two = network(2.0, 4.0).group(4.0), network(2.0, 4.0).group(4.0, copies=2.0)
     for moved, twice in (
         (one.all_reduce(1e6, 1e6), two.all_reduce(1e6, 1e6)),
         (one.all_to_all(1e6), two.all_to_all(1e6)),

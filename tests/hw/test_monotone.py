@@ -15,9 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, degrees, mapping, names
 
-from dse.evaluate import Candidate, evaluate, pace
+from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
 from dse.problem import leaf_index
+from dse.schedule import pace
 
 MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 ROUNDING = 1e-9  # relative: an improvement that changes nothing may still round otherwise in sums of a thousand terms

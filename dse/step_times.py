@@ -1,0 +1,178 @@
+"""Seconds of passes of any make-up under one mapping, as tables that a simulation can ask quickly."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dse.evaluate import Candidate
+from dse.holding import cache_bytes, weight_bytes
+from dse.mapping import Wanted
+from dse.metrics import Mapping
+from dse.schedule import in_flight, micro_batch, passes
+from models.batch import Batch
+
+if TYPE_CHECKING:
+    from dse.problem import Template
+    from dse.rules import Rules
+
+FINE = (1, 1.5)  # steps between powers of two
+FEW = (1,)
+
+
+class Table:
+    """Values on a grid of axes, linear in each between them, and beyond the last as between the last two."""
+
+    def __init__(self, axes: Sequence[Sequence[float]], values: np.ndarray) -> None:
+        self.axes = [list(map(float, axis)) for axis in axes]
+        self.values: Any = values.tolist()
+
+    def __call__(self, *point: float) -> float:
+        places = [_place(axis, value) for axis, value in zip(self.axes, point, strict=True)]
+        return _between(self.values, places)
+
+
+def _place(axis: list[float], value: float) -> tuple[int, float]:
+    """The index of the axis below a value, and how far it is to the next."""
+    if len(axis) == 1:
+        return 0, 0.0
+    index = min(max(bisect_right(axis, value) - 1, 0), len(axis) - 2)
+    return index, (value - axis[index]) / (axis[index + 1] - axis[index])
+
+
+def _between(values: Any, places: Sequence[tuple[int, float]]) -> float:
+    """The value at these places, along one axis after the other."""
+    if not places:
+        return values
+    (index, share), rest = places[0], places[1:]
+    low = _between(values[index], rest)
+    return low if share == 0 else low + share * (_between(values[index + 1], rest) - low)
+
+
+def spaced(least: int, most: int, steps: Sequence[float]) -> list[int]:
+    """Whole numbers from the least to the most, so many steps between powers of two."""
+    powers = [round(2.0**power * step) for power in range(int(most).bit_length() + 1) for step in steps]
+    return sorted({least, *(n for n in powers if least < n < most), most})
+
+
+@functools.partial(jax.jit, static_argnames=("decoding", "filling"))
+def seconds(candidate: Candidate, mapping: Mapping, points: Any, decoding: bool, filling: bool) -> Any:
+    """Seconds of a round [points] of `decodes` sequences at `context` tokens and, in one of its passes, of `fresh`
+    tokens after `past`; points is [points, 4]. And seconds after which the next round may begin."""
+
+    def one(point: Any) -> Any:
+        decodes, context, fresh, past = point
+        laid = dataclasses.replace(mapping, batch=decodes if decoding else jnp.asarray(1.0))
+        model, segments = candidate.model, []
+        if decoding:
+            segments.append(model.step(micro_batch(laid), context))
+        alone = list(segments)
+        if filling:
+            segments.append(model.prompt(1.0, fresh, past))
+        batches = [_joined(segments)] + ([_joined(alone)] if decoding and filling else [])
+        state = candidate.hw.chip.settle(candidate.format)
+        done = passes(candidate.hw, state, model, candidate.format, laid, batches)
+        rounds = in_flight(laid) if decoding else 1.0
+        paced = done[0].pace + (rounds - 1) * done[-1].pace
+        return jnp.maximum(done[0].times.total, jnp.where(laid.pipeline > 1, paced, 0.0)), paced
+
+    return jax.vmap(one)(points)
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """Both in one pass."""
+    return Batch(tuple(s for batch in batches for s in batch.segments), sum(batch.sampled for batch in batches))
+
+
+@dataclasses.dataclass(frozen=True)
+class Replica:
+    """The passes of one copy of the model: `dse.rules.StepTimes` says what each answer is."""
+
+    replicas: int
+    slots: int
+    cache_capacity: float
+    pipelined: bool
+    steps: dict[tuple[bool, bool], Table]
+    intervals: dict[tuple[bool, bool], Table]
+    cache: Table
+
+    def cache_bytes(self, context: float) -> float:
+        return self.cache(context)
+
+    def step(self, decodes: int, context: float, fresh: int, past: float) -> float:
+        return self._asked(self.steps, decodes, context, fresh, past)
+
+    def interval(self, decodes: int, context: float, fresh: int, past: float) -> float:
+        return self._asked(self.intervals, decodes, context, fresh, past)
+
+    def _asked(self, tables: Any, decodes: int, context: float, fresh: int, past: float) -> float:
+        point = ((decodes, context) if decodes else ()) + ((fresh, past) if fresh else ())
+        return tables[bool(decodes), bool(fresh)](*point) if point else 0.0
+
+
+def replica(candidate: Candidate, mapping: Mapping, slots: int, longest: int, chunk: int) -> Replica:
+    """The tables of one replica: up to `slots` sequences of up to `longest` tokens, prompts beside those who decode in
+    chunks of up to `chunk` tokens (0: never beside them)."""
+    decodes, contexts = spaced(1, slots, FINE), spaced(1, longest, FEW)
+    fresh, past = spaced(1, longest, FINE), [0, *spaced(256, max(longest, 512), FEW)]
+    chunks = spaced(1, max(1, min(chunk, longest)), FEW)
+    axes: dict[tuple[bool, bool], list[list[int]]] = {
+        (True, False): [decodes, contexts],
+        (False, True): [fresh, past],
+    }
+    if chunk:
+        axes[True, True] = [decodes, contexts[::2] + contexts[-1:], chunks, past[::2] + past[-1:]]
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
+    laid = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), mapping)
+    steps, intervals = {}, {}
+    for kind, found in axes.items():
+        kept = [sorted(set(axis)) for axis in found]
+        columns = np.stack([axis.ravel() for axis in np.meshgrid(*kept, indexing="ij")], axis=1).astype(float)
+        points = np.ones((len(columns), 4))
+        points[:, [i for i in range(4) if kind[i // 2]]] = columns
+        answers = jax.device_get(seconds(one, laid, points, *kind))
+        shape = tuple(len(axis) for axis in kept)
+        steps[kind], intervals[kind] = (Table(kept, np.asarray(answer).reshape(shape)) for answer in answers)
+    size = Table([contexts], np.array([float(_cache(candidate, mapping, float(n))) for n in contexts]))
+    capacity = _capacity(candidate, mapping, max(slots, chunk))
+    return Replica(int(mapping.data), slots, capacity, float(mapping.pipeline) > 1, steps, intervals, size)
+
+
+def _layers(candidate: Candidate, mapping: Mapping) -> Any:
+    """Layers of a stage, evenly spread."""
+    return jnp.ceil(candidate.model.layers / mapping.pipeline)
+
+
+def _cache(candidate: Candidate, mapping: Mapping, context: float) -> Any:
+    return cache_bytes(candidate.model, candidate.format, mapping, _layers(candidate, mapping), context)
+
+
+def _capacity(candidate: Candidate, mapping: Mapping, tokens: int) -> float:
+    """Bytes of cache that the fullest chip can hold, of all its replica's attention groups together."""
+    chip, formats = candidate.hw.chip, candidate.format
+    tier = int(mapping.cache)
+    there = chip.settle(formats).tiers[tier]
+    left = float(chip.tiers[tier].bytes_held(there))
+    if int(mapping.weights) == tier:
+        left -= float(weight_bytes(candidate.model, formats, mapping, _layers(candidate, mapping)))
+    if tier == 0:
+        left -= 2 * tokens * float(candidate.model.hidden) * float(formats.activations.bytes)
+    return max(left, 0.0) * float(mapping.attention_data)
+
+
+def step_times(found: Template, wanted: Wanted, rules: Rules, longest: int) -> tuple[Replica, dict[str, Any]]:
+    """The passes of one replica under the best mapping, or a given one, for requests of up to `longest` tokens; and
+    that mapping by name."""
+    from dse.single import answer
+
+    chosen = answer(found, wanted)["mapping"]
+    places = {name: found.tiers.index(chosen[name]) for name in ("weights", "cache")}
+    laid = Mapping(**{name: float(value) for name, value in (chosen | places).items()})
+    return replica(found.candidate, laid, int(rules.slots), longest, int(rules.chunk)), chosen
