@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,42 @@ def conf_folder() -> Path:
 def compose(overrides: Sequence[str]) -> Any:
     """The configuration of these overrides, on the search path of the running application."""
     import hydra
+
+    with _running():
+        return hydra.compose(CONFIG_NAME, overrides=list(overrides))
+
+
+def choices(group: str) -> list[str]:
+    """The names of a group's files, on the search path of the running application."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    with _running():
+        return list(GlobalHydra.instance().config_loader().get_group_options(group))
+
+
+def component(group: str, name: str) -> dict[str, Any]:
+    """One file of a group, composed by itself."""
+    import hydra
+
+    with _running(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a part need not say where it stands among its own defaults
+        found: Any = plain(hydra.compose(f"{group}/{name}"))
+    for package in group.split("/"):
+        found = found[package]
+    return found
+
+
+@contextlib.contextmanager
+def _running() -> Iterator[None]:
+    """Inside the running application, or for as long as it is asked, where there is none."""
+    import hydra
     from hydra.core.global_hydra import GlobalHydra
 
     if GlobalHydra.instance().is_initialized():
-        return hydra.compose(CONFIG_NAME, overrides=list(overrides))
+        yield
+        return
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return hydra.compose(CONFIG_NAME, overrides=list(overrides))
+        yield
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""task=describe: a machine as it is composed: its figures, its numbers with their sources, and its drawing."""
+"""task=describe: a machine as it is composed, its figures, its numbers with their sources, its drawing; and a model."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse import outline
+from dse import outline, outline_model
 from dse.compose import Origin
 from dse.console import console
+from dse.describe_model import format_section, model_section
 from dse.drawing import drawing
 from dse.figures import Figure, Pairs, accepted, figures, totals
 from dse.problem import Template, template
@@ -20,22 +22,34 @@ from dse.store import write_json, write_whole
 from hw.units import spread
 
 NUMBERS = "format/number"  # the group whose files are number formats
+DESCRIBED = ("hw", "model")
 WEAK = ("assumed", "unsourced")
 MOST_ASSUMPTIONS = 5
 
 
 def run(session: Session) -> None:
-    """Describe, write describe.json and machine.svg, print."""
+    """Describe, write describe.json and machine.svg, print what the command line names."""
     found = template(session.overrides)
-    sections = {"hw": machine_section(found, session.choices)}
-    machine = sections["hw"]
+    machine, model = machine_section(found, session.choices), model_section(found, session.choices)
+    formats = format_section(found, session.choices)
     session.folder.mkdir(parents=True, exist_ok=True)
     written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
     write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
-    write_json(written, sections | about(session))
-    outline.show(machine, found.config["hw"])
+    write_json(written, {"hw": machine, "model": model, "format": formats} | about(session))
+    shown = asked(session.overrides)
+    if "hw" in shown:
+        outline.show(machine, found.config["hw"])
+    if "model" in shown:
+        outline_model.show(model, formats)
     console.print(f"written to {written}")
-    console.print(f"drawn in   {drawn}")
+    if "hw" in shown:
+        console.print(f"drawn in   {drawn}")
+
+
+def asked(overrides: Sequence[str]) -> list[str]:
+    """Which of machine and model the command line names; both where it names neither."""
+    named = {re.split(r"[=./@]", override.lstrip("+~"))[0] for override in overrides}
+    return [section for section in DESCRIBED if section in named] or list(DESCRIBED)
 
 
 def machine_section(found: Template, choices: Mapping[str, str]) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     system, model, formats = candidate.hw, candidate.model, candidate.format
     serving, scheduler = candidate.serving, candidate.scheduler
     state = system.chip.settle(formats)
-    done = passes(system, state, model, formats, mapping, scheduler.batches(model, serving, mapping))
+    batches = scheduler.batches(model, serving, mapping)
+    done = passes(system, state, model, formats, mapping, batches)
     service = scheduler.service(serving, mapping, done)
     per_token = service.token.total
     rate = mapping.users * service.decoding / mapping.batch / per_token
@@ -66,7 +67,7 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     )
     return Answer(
         metrics=metrics,
-        headroom=headroom(candidate, mapping, service, state, done[0].layers),
+        headroom=headroom(candidate, mapping, service, state, done[0].layers, batches[0].tokens),
         shares=Shares(*(part / per_token for part in service.token)),
         energy_shares=EnergyShares(*(part / energy for part in service.energies), idle=idle / energy),
         cost_shares=CostShares(*shares_of(paid)),
@@ -111,12 +112,14 @@ def is_legal(candidate: Candidate, mapping: Mapping) -> Any:
     return all_true(*rules(candidate, mapping).values())
 
 
-def headroom(candidate: Candidate, mapping: Mapping, service: Service, state: State, layers: Any) -> Headroom:
-    """What is left to each limit; `layers` are those on the fullest stage."""
+def headroom(
+    candidate: Candidate, mapping: Mapping, service: Service, state: State, layers: Any, stepped: Any
+) -> Headroom:
+    """What is left to each limit; `layers` are those on the fullest stage, `stepped` the tokens of a decode step."""
     serving, chip = candidate.serving, candidate.hw.chip
     first = service.first / serving.time_to_first_token_target
     later = service.token.total / serving.time_per_output_token_target
-    tokens = candidate.scheduler.widest(serving, mapping)
+    tokens = jnp.maximum(candidate.scheduler.widest(serving, mapping), stepped)
     held = held_bytes(candidate.model, candidate.format, mapping, layers, serving.last_context, tokens)
     return Headroom(
         memory=memory_headroom(candidate.hw, state, mapping, held),

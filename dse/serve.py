@@ -38,7 +38,7 @@ def run(session: Session) -> None:
     targets = read_targets(config["serving"])
     recorded = load(config["trace"], config["rate"], config["requests"], session.seed, session.folders)
     trace = within(recorded, int(found.candidate.model.longest_context))
-    times, description = step_times(found, session.wanted, rules, longest(trace))
+    times, description = step_times(found, session.wanted, rules, trace)
     served = simulate(trace, times, rules)
     result = answer(served, rules, targets, largest(trace, times, rules, targets))
     result |= {"machine": description, "replicas": served.replicas, "slots": served.slots}
@@ -70,11 +70,6 @@ def within(trace: Trace, most: int) -> Trace:
         words = f"{left:,} of {len(trace):,} requests are longer than {most:,} tokens, the model's most, and left out"
         console.print(words, style="yellow")
     return trace.only(fits)
-
-
-def longest(trace: Trace) -> int:
-    """Tokens of the longest request."""
-    return int((trace.prompt + trace.output).max())
 
 
 def read_targets(serving: Mapping[str, Any]) -> Targets:

@@ -22,9 +22,12 @@ from models.batch import Batch
 if TYPE_CHECKING:
     from dse.problem import Template
     from dse.rules import Rules
+    from dse.traces import Trace
 
 FINE = (1, 1.5)  # steps between powers of two
 FEW = (1,)
+STEP = 64  # tokens: engines that tile a prompt take as long for a tile that is not full
+MOST_PROMPTS = 4096  # different lengths of prompts that are asked for one by one
 
 
 class Table:
@@ -117,18 +120,28 @@ class Replica:
         return tables[bool(decodes), bool(fresh)](*point) if point else 0.0
 
 
-def replica(candidate: Candidate, mapping: Mapping, slots: int, longest: int, chunk: int) -> Replica:
+def stairs(most: int) -> list[int]:
+    """Both ends of every tile of tokens, up to the most."""
+    ends = {n for full in range(0, most, STEP) for n in (full + 1, full + STEP)}
+    return sorted({n for n in ends if n < most} | {most})
+
+
+def replica(
+    candidate: Candidate, mapping: Mapping, slots: int, longest: int, chunk: int, prompts: Sequence[int] = ()
+) -> Replica:
     """The tables of one replica: up to `slots` sequences of up to `longest` tokens, prompts beside those who decode in
-    chunks of up to `chunk` tokens (0: never beside them)."""
+    chunks of up to `chunk` tokens (0: never beside them). Whole prompts of some lengths are exact."""
     decodes, contexts = spaced(1, slots, FINE), spaced(1, longest, FEW)
-    fresh, past = spaced(1, longest, FINE), [0, *spaced(256, max(longest, 512), FEW)]
-    chunks = spaced(1, max(1, min(chunk, longest)), FEW)
+    past = [0, *spaced(256, max(longest, 512), FEW)]
+    chunks = stairs(max(1, min(chunk, longest)))
+    exact = [*prompts] if len(prompts) <= MOST_PROMPTS else []
+    fresh = chunks if chunk else sorted({*spaced(1, longest, FINE), *exact})
     axes: dict[tuple[bool, bool], list[list[int]]] = {
         (True, False): [decodes, contexts],
         (False, True): [fresh, past],
     }
     if chunk:
-        axes[True, True] = [decodes, contexts[::2] + contexts[-1:], chunks, past[::2] + past[-1:]]
+        axes[True, True] = [decodes, contexts[::2] + contexts[-1:], spaced(1, chunks[-1], FEW), past[::2] + past[-1:]]
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
     laid = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), mapping)
     steps, intervals = {}, {}
@@ -167,12 +180,13 @@ def _capacity(candidate: Candidate, mapping: Mapping, tokens: int) -> float:
     return max(left, 0.0) * float(mapping.attention_data)
 
 
-def step_times(found: Template, wanted: Wanted, rules: Rules, longest: int) -> tuple[Replica, dict[str, Any]]:
-    """The passes of one replica under the best mapping, or a given one, for requests of up to `longest` tokens; and
-    that mapping by name."""
+def step_times(found: Template, wanted: Wanted, rules: Rules, trace: Trace) -> tuple[Replica, dict[str, Any]]:
+    """The passes of one replica under the best mapping, or a given one, for the requests of a trace; and that mapping
+    by name."""
     from dse.single import answer
 
     chosen = answer(found, wanted)["mapping"]
     places = {name: found.tiers.index(chosen[name]) for name in ("weights", "cache")}
     laid = Mapping(**{name: float(value) for name, value in (chosen | places).items()})
-    return replica(found.candidate, laid, int(rules.slots), longest, int(rules.chunk)), chosen
+    longest, prompts = int((trace.prompt + trace.output).max()), np.unique(trace.prompt).tolist()
+    return replica(found.candidate, laid, int(rules.slots), longest, int(rules.chunk), prompts), chosen

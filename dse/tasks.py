@@ -27,7 +27,7 @@ def validate(config: Any) -> None:
 
 
 def describe(config: Any) -> None:
-    """The composed machine, shown: describe.json, machine.svg and tables."""
+    """The composed machine and model, shown: describe.json, machine.svg and tables."""
     from dse import describe as describing
 
     describing.run(Session.of(config))

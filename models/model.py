@@ -70,8 +70,8 @@ class Model(eqx.Module):
         return self.over_layers(lambda block: block.parameters(self.hidden))
 
     def expert_parameters(self) -> Any:
-        """Weights of all experts."""
-        return self.over_layers(lambda block: block.feedforward.expert_parameters(self.hidden))
+        """Weights of all experts, and of layers whose turn it is not."""
+        return self.over_layers(lambda block: block.expert_parameters(self.hidden))
 
     def parameters(self) -> Any:
         """All weights."""

@@ -173,3 +173,8 @@ class Work(NamedTuple):
     def then(self, other: Work) -> Work:
         """This work, and the other after it."""
         return Work(self.operators + other.operators, self.exchanges + other.exchanges)
+
+    def beside(self, vector_ops: Any) -> Work:
+        """This work, with so many more elementwise operations beside its first operator."""
+        first = self.operators[0]
+        return self._replace(operators=(first._replace(vector_ops=first.vector_ops + vector_ops), *self.operators[1:]))

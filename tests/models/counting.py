@@ -9,14 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from machines import candidate, files
+from machines import CONF, candidate, files
 
 from dse.measured import folder
 from models.batch import Batch, Segment
 from models.operators import CacheProduct, ExpertProduct, WeightProduct, Work
 from models.transformer import Transformer
 
-MODELS = files("model")
+MODELS = [name for name in files("model") if "models.diffusion" not in (CONF / f"model/{name}.yaml").read_text()]
 TABLE = folder() / "model_configs.csv"
 EVERY_KIND = ("llama3_8b", "llama4_maverick", "gpt_oss_20b", "gemma3_4b", "deepseek_v3", "mamba2_2_7b", "nemotron_h_8b",
               "falcon_180b", "opt_13b")  # fmt: skip
