@@ -56,7 +56,7 @@ def template(overrides: Sequence[str]) -> Template:
 def refuse_formats(candidate: Candidate) -> None:
     """Raise ValueError where the engine cannot compute in the formats."""
     formats, engine = candidate.format, candidate.hw.chip.engine
-    for name, held in (("weights", formats.weights), ("cache", formats.cache)):
+    for name, held in (("weights", formats.weights), ("experts", formats.expert_weights), ("cache", formats.cache)):
         refusal = engine.refusal(held, formats.activations)
         if refusal:
             raise ValueError(f"format.{name}: {refusal}")

@@ -130,5 +130,6 @@ class LatentAttention(Mixer):
         )
         values = WeightProduct(either(segment.total, context), r, either(own, local) * self.value_dim)
         key, value = either(self.kept, self.key_dim), either(r, self.value_dim)
-        scores = CacheProduct(queries, key, seen, products, vector_ops=softmax)
-        return keys, scores, CacheProduct(queries, seen, value, products, there=either(1.0, 0.0)), values
+        there = either(value / (key + value), 0.0)  # half of both, since one kernel does both with what it fetches
+        scores = CacheProduct(queries, key, seen, products, vector_ops=softmax, there=there)
+        return keys, scores, CacheProduct(queries, seen, value, products, there=there), values

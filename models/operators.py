@@ -76,8 +76,8 @@ class ExpertProduct(NamedTuple):
 class CacheProduct(NamedTuple):
     """So many products (vectors, inputs) x (inputs, outputs) with keys, values or a state held still, on one device.
 
-    cache_written : elements of the cache that it leaves; there : share of the operands that an operator before it has
-    fetched already, as where one latent is both key and value.
+    cache_written : elements of the cache that it leaves; there : share of the operands that another operator
+    fetches, as where one latent is both key and value.
     """
 
     vectors: Any

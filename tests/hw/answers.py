@@ -319,7 +319,15 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
         Question("work", "", lambda it, a, q: numbers(it.work(4096.0, BATCH, CUT))),
     ),
-    "GroupedQueryAttention": (Question("attended", "", lambda it, a, q: it.attended(BATCH.segments[0])),),
+    "LatentAttention": (
+        Question("kept", "", lambda it, a, q: it.kept),
+        Question("key_dim", "", lambda it, a, q: it.key_dim),
+        Question("absorbs", "", lambda it, a, q: it.absorbs(BATCH.segments[0])),
+    ),
+    "StateSpace": (
+        Question("channels", "", lambda it, a, q: it.channels),
+        Question("convolved", "", lambda it, a, q: it.convolved),
+    ),
     "FeedForward": (
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
         Question("expert_parameters", "", lambda it, a, q: it.expert_parameters(4096.0)),
@@ -327,6 +335,11 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("experts", "", lambda it, a, q: it.experts),
         Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
         Question("work", "", lambda it, a, q: numbers(it.work(4096.0, FOUR, CUT))),
+    ),
+    "MixtureOfExperts": (
+        Question("load", "", lambda it, a, q: it.load(FOUR, SPREAD)),
+        Question("touched", "", lambda it, a, q: it.touched(FOUR, SPREAD)),
+        Question("sets", "", lambda it, a, q: it.sets(SPREAD)),
     ),
     "Block": (
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
@@ -366,11 +379,13 @@ TOLD_APART = {  # public names that answer nothing in numbers
     "remainder": "words, before anything is traced",
     "tiers": "components, asked by themselves",
     "expert_weights": "a format, asked by itself",
+    "from_huggingface": "a transformer, asked by itself",
     "lines": "the dimensions of a grid, which its collectives are made of",
 }
 
 
 CUT = Cut(tensor=8.0)
+SPREAD = Cut(tensor=2.0, attention_data=8.0, expert=4.0)
 BATCH = Batch((Segment(TWO, 100.0, 10.0), Segment(FOUR, 1.0, 999.0)), 6.0)
 
 
@@ -434,6 +449,9 @@ ENGINES = (
 )
 
 
+MODELS = ("deepseek_v3", "gpt_oss_20b", "llama4_maverick", "mamba2_2_7b", "opt_13b")  # every kind of layer
+
+
 def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
     """Every component of every shipped machine with where it is, and every shipped link and engine; equal ones once."""
     seen = set()
@@ -446,11 +464,13 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
 
 
 def whole() -> Iterator[tuple[str, Candidate, Any]]:
-    """What is shipped: machines, links with some machine around them, other engines, memories and packages."""
+    """What is shipped: machines; links and models with some machine around them; other engines, memories, packages."""
     for system in SYSTEMS:
         yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
     for name, link in links().items():
         yield name, candidate(f"hw={SYSTEMS[0]}"), link
+    for name in MODELS:
+        yield name, candidate(f"hw={SYSTEMS[0]}"), candidate(f"model={name}").model
     for overrides in ENGINES:
         yield overrides[1], candidate(*overrides), candidate(*overrides).hw.chip.engine
     for part in ("memory", "package"):
