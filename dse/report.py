@@ -30,6 +30,7 @@ from dse.report_assets.markup import (
     words,
 )
 from dse.report_assets.view import SHOWN, view_of
+from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
 KINDS = ("published", "measured", "third-party", "derived", "assumed", "given")
@@ -76,6 +77,7 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
+        "mappings": mappings(study.get("mappings", [])),
         "legend": _legend(causes["shares"] | causes["energy_shares"]),
         "bought_legend": _legend(causes["cost_shares"] | causes["carbon_shares"]),
         "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),

@@ -190,3 +190,34 @@ def test_a_mapping_that_fits_is_taken_before_a_faster_one_that_does_not() -> Non
     free, forced = answer(found, FREE), answer(found, Wanted("time_per_output_token", weights="sram", cache="sram"))
     assert free["metrics"]["time_per_output_token"] > forced["metrics"]["time_per_output_token"]
     assert forced["headroom"]["memory"] < 0 <= free["headroom"]["memory"]
+
+
+def strided(fanouts: Sequence[int], devices: int, inner: int) -> bool:
+    """True where `devices` devices, each `inner` from the next, tile the machine together with those between them."""
+    within, whole = box(fanouts, inner), box(fanouts, inner * devices)
+    return within is not None and whole is not None and all(b % a == 0 for a, b in zip(within, whole, strict=True))
+
+
+@pytest.mark.parametrize("name", ["card", "odd", "node"])
+def test_the_grid_of_a_mixture_of_experts_has_every_legal_mapping(name: str) -> None:
+    """Mixtral's 8 experts and 8 key-value heads: sets of experts tile the devices that share them."""
+    found = template([*MACHINES[name], "model=mixtral_8x7b", "serving=interactive"])
+    fanouts, layers, experts = fanouts_of(found), 32, 8
+    chips = math.prod(fanouts)
+    expected = {
+        (t, s, a, e, p)
+        for t, a, p in itertools.product(range(1, chips + 1), repeat=3)
+        if t * a * p <= chips and p <= layers and strided(fanouts, a, t) and strided(fanouts, p, t * a)
+        for s in {1, max(1, t // 8)}
+        if tiles(fanouts, t, 1) and cuts_heads(fanouts, t, s)
+        for e in range(1, experts + 1)
+        if experts % e == 0 and (t * a) % e == 0 and strided(fanouts, e, t * a // e)
+    }
+    choices = choices_of(found, Wanted("power", weights=found.tiers[0], cache=found.tiers[0]))
+    check = jax.vmap(lambda choice: is_legal(found.candidate, complete(found.candidate, FREE, choice)))
+    legal = np.asarray(check(arrays(choices)))
+    names = ("tensor", "sequence", "attention_data", "expert", "pipeline")
+    rows = list(zip(*(getattr(choices, name).astype(int).tolist() for name in names), strict=True))
+    assert {row for row, fine in zip(rows, legal, strict=True) if fine} == expected
+    assert any(a > 1 for _, _, a, _, _ in expected)
+    assert any(e > 1 for _, _, _, e, _ in expected)
