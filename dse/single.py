@@ -11,7 +11,8 @@ import numpy as np
 
 from dse.console import console, digits, table
 from dse.findings import traffic
-from dse.mapping import DEGREES, Wanted, grid, no_mapping, refuse_places, shape_of
+from dse.grids import grids, own_fanouts
+from dse.mapping import DEGREES, Wanted, no_mapping
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.session import Session, about
@@ -32,17 +33,13 @@ FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage 
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
     candidate = found.candidate
-    refuse_places(found.tiers, wanted)
-    fanouts = [int(fanout) for fanout in candidate.hw.fanouts]
-    choices = grid([fanouts], shape_of([candidate]), found.tiers, wanted)
-    if not choices.size:
-        raise ValueError(no_mapping(candidate, wanted))
+    choices = grids([candidate], own_fanouts(candidate), wanted)
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
-    found_best = jax.device_get(best_of_one(one, jax.tree.map(jnp.asarray, choices), wanted))
+    found_best = jax.device_get(best_of_one(one, choices, wanted))
     columns = {name: np.atleast_1d(value) for name, value in flat(found_best).items()}
     if not columns["legal"][0] and any(getattr(wanted, name) for name in DEGREES):
         raise ValueError(no_mapping(candidate, wanted))
-    return point(columns, 0, found.tiers)
+    return point(columns, 0, found.tiers, found.tiers_beside)
 
 
 def run(session: Session) -> None:

@@ -158,7 +158,7 @@ def design_point(
 ) -> dict[str, Any]:
     """One evaluated design with its name, parameters and command line."""
     found = problem.template(problem.space.structures(designs[row : row + 1])[0])
-    answers = point(columns, row, found.tiers)
+    answers = point(columns, row, found.tiers, found.tiers_beside)
     extra = design_overrides(problem, designs[row]) + mapping_overrides(answers["mapping"], problem.wanted.batch > 0)
     return answers | {
         "name": name,
