@@ -159,9 +159,7 @@ def besides(candidate: Candidate, found: Steady, ready: Ready) -> dict[str, Any]
     sections: dict[str, Any] = {}
     if ready.filled is not None:
         one, requests = ready.filled, found.rate / candidate.serving.output
-        sections["prefill"] = Filling(
-            one.fill, one.transfer, one.rate, requests / one.filling, requests / one.crossing
-        )
+        sections["prefill"] = Filling(one.fill, one.transfer, one.rate, requests / one.filling, requests / one.crossing)
         sections["prefill_mapping"] = one.mapping
     if candidate.draft is not None:
         sections["draft"] = Drafting(candidate.draft.gained, found.token.total * candidate.draft.gained)

@@ -21,9 +21,7 @@ def with_goodput(candidate: Candidate, answer: Answer, ready: Ready) -> Answer:
     """The answer with the goodput of its mapping."""
     tokens, users = goodput(*constant((candidate, answer.mapping, ready)))
     kept = answer.legal
-    metrics = replace(
-        answer.metrics, goodput=jnp.where(kept, tokens, 0.0), goodput_users=jnp.where(kept, users, 0.0)
-    )
+    metrics = replace(answer.metrics, goodput=jnp.where(kept, tokens, 0.0), goodput_users=jnp.where(kept, users, 0.0))
     return replace(answer, metrics=metrics)
 
 

@@ -20,7 +20,9 @@ def metric(unit: str, means: str, typical: float = 1.0, more_is_better: bool = F
 class Metrics(eqx.Module):
     """The answers that may be objectives."""
 
-    time_to_first_token: Array = metric("s", "time to fill one prompt and give its first token, without queueing")
+    time_to_first_token: Array = metric(
+        "s", "time until the first token of a prompt, which waits only where prompts come faster than they are filled"
+    )
     time_per_output_token: Array = metric("s", "time between a user's tokens, prefill of others included")
     tokens_per_second_per_user: Array = metric("token/s", "1 / time_per_output_token", more_is_better=True)
     tokens_per_second: Array = metric("token/s", "output tokens of all users", more_is_better=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dse.compose import SECTIONS, SOMETIMES, Origin, compose, plain

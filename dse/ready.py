@@ -55,7 +55,8 @@ def best_filled(candidate: Candidate, choices: Grid, wanted: Wanted) -> Any:
 def best_apart(candidate: Candidate, choices: Grid, wanted: Wanted) -> Any:
     """The draft's own machine under the mapping of the shortest step for all users, of those that fit."""
     draft, serving = candidate.draft, candidate.serving
-    assert draft is not None and draft.hw is not None
+    assert draft is not None
+    assert draft.hw is not None
     system, formats = draft.hw, candidate.format if draft.format is None else draft.format
     state = system.chip.settle(formats)
 

@@ -73,7 +73,9 @@ def read_wanted(given: dict[str, Any]) -> Wanted:
     if objective not in units(Metrics):
         raise ValueError(f"mapping.objective: there is no {objective!r}; {nearest(objective, units(Metrics))}")
     prefill = Wanted("", **_asked("mapping.prefill", beside)) if beside else None
-    return Wanted(objective, **_asked("mapping", rest), batch=_degree("mapping.batch", given.get("batch")), prefill=prefill)
+    return Wanted(
+        objective, **_asked("mapping", rest), batch=_degree("mapping.batch", given.get("batch")), prefill=prefill
+    )
 
 
 def _refuse_unknown(where: str, given: Any, known: Sequence[str]) -> None:
