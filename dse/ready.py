@@ -10,12 +10,11 @@ import jax.numpy as jnp
 
 from dse.evaluate import Candidate, laid_out
 from dse.grids import Grids, wanted_of
-from dse.holding import held_bytes, memory_headroom
 from dse.mapping import Grid, Wanted, best, first_by, laid
 from dse.metrics import Answer
 from dse.pools import fill
 from dse.schedule import micro_batch, passes
-from dse.speculation import Apart
+from dse.speculation import Apart, pair_of
 from dse.steady import Ready
 from models.parallelism import all_true
 
@@ -60,16 +59,16 @@ def best_apart(candidate: Candidate, choices: Grid, wanted: Wanted) -> Any:
     system, formats = draft.hw, candidate.format if draft.format is None else draft.format
     state = system.chip.settle(formats)
 
-    def tried(choice: Grid) -> tuple[Apart, Any]:
+    def tried(choice: Grid) -> tuple[Apart, Any, Any]:
         mapping = laid(system, choice, wanted, serving.users)
         step = draft.model.step(micro_batch(mapping), serving.mean_context)
         done = passes(system, state, draft.model, formats, mapping, [step])[0]
-        held = held_bytes(draft.model, formats, mapping, done.layers, serving.last_context, serving.fresh)
-        legal = all_true(*laid_out(system, draft.model, mapping).values())
-        return Apart(state, mapping, memory_headroom(system, state, mapping, held), legal), done.times.total
+        apart = Apart(state, mapping, all_true(*laid_out(system, draft.model, mapping).values()))
+        pair = pair_of(draft, system, state, formats, apart)
+        return apart, pair.memory(serving, serving.users), done.times.total
 
-    found, times = jax.vmap(tried)(choices)
-    return _picked(found, [_unlike(found.legal), jnp.maximum(0.0, -found.memory), times])
+    found, memory, times = jax.vmap(tried)(choices)
+    return _picked(found, [_unlike(found.legal), jnp.maximum(0.0, -memory), times])
 
 
 def _unlike(legal: Any) -> Any:

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from dse.holding import held_bytes
+from dse.holding import held_bytes, memory_headroom
 from dse.metrics import Mapping
 from dse.schedule import micro_batch, passes
 from dse.scheduler import Turn, scaled
@@ -61,11 +61,10 @@ class Draft(eqx.Module):
 
 
 class Apart(NamedTuple):
-    """A draft's own machine: its state, its mapping, the bytes left in its fullest tier."""
+    """A draft's own machine: its state, its mapping, and whether that is legal."""
 
     state: State
     mapping: Mapping
-    memory: Any
     legal: Any
 
 
@@ -126,14 +125,27 @@ class Pair(NamedTuple):
         there = jnp.where(size > 0, 2 * self.draft.link.send(size), 0.0)
         return seconds._replace(exchange=seconds.exchange + there), 2 * size * self.draft.link.energy
 
-    def held(self, serving: Serving, mapping: Mapping) -> tuple[Any, Any]:
-        """Bytes of its weights and of its cache on a chip of the model's machine: whole on every stage, for the
-        sequences that the stage drafts for."""
+    def held(self, serving: Serving, mapping: Mapping) -> tuple[Any, Any, Any]:
+        """Bytes of its weights, its cache and no activations on a chip of the model's machine: whole on every stage,
+        for the sequences that the stage drafts for."""
         if self.apart is not None:
-            return 0.0, 0.0
+            return 0.0, 0.0, 0.0
         fewer = replace(mapping, batch=micro_batch(mapping) * mapping.attention_data)
         layers = self.draft.model.layers
-        return held_bytes(self.draft.model, self.formats, fewer, layers, serving.last_context, 0.0)[:2]
+        return held_bytes(self.draft.model, self.formats, fewer, layers, serving.last_context, 0.0)
+
+    def memory(self, serving: Serving, sequences: Any) -> Any:
+        """Bytes left in the fullest tier of its own machine, for so many sequences; endless where it has none."""
+        if self.apart is None:
+            return jnp.inf
+        return apart_memory(self, serving, replace(self.apart.mapping, batch=sequences / self.apart.mapping.data))
+
+
+def apart_memory(pair: Pair, serving: Serving, mapping: Mapping) -> Any:
+    """Bytes left in the fullest tier of a draft's own machine under a mapping without a pipeline."""
+    model = pair.draft.model
+    held = held_bytes(model, pair.formats, mapping, model.layers, serving.last_context, serving.fresh)
+    return memory_headroom(pair.system, pair.state, mapping, held)
 
 
 def both(verified: Pass, seconds: Times, energies: Any) -> tuple[Times, Any]:

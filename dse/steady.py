@@ -89,8 +89,10 @@ def decoded(candidate: Candidate, mapping: Mapping, ready: Ready) -> Steady:
     held = held_bytes(
         model, formats, mapping, done[0].layers, serving.last_context, scheduler.widest(rounds, mapping, tokens)
     )
+    memory = jnp.inf
     if pair is not None:
-        held = (*(mine + beside for mine, beside in zip(held, pair.held(serving, mapping), strict=False)), held[2])
+        held = tuple(mine + beside for mine, beside in zip(held, pair.held(serving, mapping), strict=True))
+        memory = pair.memory(serving, mapping.batch * mapping.data)
     return Steady(
         mapping=mapping,
         token=token,
@@ -98,13 +100,9 @@ def decoded(candidate: Candidate, mapping: Mapping, ready: Ready) -> Steady:
         rate=mapping.users * service.decoding / mapping.batch / token.total,
         energies=scaled(service.energies, 1 / gained),
         layers=done[0].layers,
-        memory=_least(memory_headroom(candidate.hw, ready.state, mapping, held), ready.apart),
+        memory=jnp.minimum(memory, memory_headroom(candidate.hw, ready.state, mapping, held)),
         latency=latency_left(serving, service.first, token),
     )
-
-
-def _least(memory: Any, apart: Apart | None) -> Any:
-    return memory if apart is None else jnp.minimum(memory, apart.memory)
 
 
 def scheduling(candidate: Candidate) -> Scheduler:
