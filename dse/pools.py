@@ -126,8 +126,9 @@ def flow(filled: Filled, users: Any, answer: Any) -> Flow:
 
 
 def decoding_batch(filled: Filled, mapping: Mapping, answer: Callable[[Any], Any]) -> Any:
-    """Sequences of each decoding replica: the least whole number that holds those which decode, `answer` being the
-    seconds that an answer takes in a batch; it must not fall with the batch."""
+    """Sequences of each decoding replica: a whole number that holds those which decode while one less does not,
+    `answer` being the seconds that an answer takes in a batch; the least of all such, and the only one, where a larger
+    batch takes no longer for each sequence."""
 
     def overflows(batch: Any) -> tuple[Any, Any]:
         decoding = flow(filled, mapping.users, answer(batch)).decoding

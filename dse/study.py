@@ -27,7 +27,20 @@ from dse.tables import show, write_front
 from hw.units import readable
 
 MOST_OTHERS = 3000  # points drawn faintly in the report
-COMPARED = ("hw", "model", "format", "serving", "scheduler", "mapping", "space", "objectives", "search", "seed")
+COMPARED = (
+    "hw",
+    "model",
+    "format",
+    "serving",
+    "scheduler",
+    "prefill",
+    "draft",
+    "mapping",
+    "space",
+    "objectives",
+    "search",
+    "seed",
+)
 
 
 def make_search(given: Mapping[str, Any]) -> Any:
