@@ -72,8 +72,8 @@ def refuse_formats(candidate: Candidate) -> None:
         if name and used is None:
             continue
         engine = (seen_from(candidate, name) or candidate).hw.chip.engine
-        own = used is not None and used.format is not None
-        formats = used.format if own else candidate.format
+        formats = candidate.format if used is None or used.format is None else used.format
+        own = formats is not candidate.format
         for held in ("weights", "cache"):
             refusal = engine.refusal(getattr(formats, held), formats.activations)
             if refusal:

@@ -64,7 +64,7 @@ def legal_point(columns: dict[str, np.ndarray], found: Template, wanted: Wanted)
 def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     found = template(session.overrides)
-    result = answers(found, session.wanted) | all_built(found.candidate)
+    result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}

@@ -71,5 +71,6 @@ def linked(candidate: Candidate, **given: float) -> Candidate:
 
 def drafting(candidate: Candidate, **given: float) -> Candidate:
     """The candidate with another draft."""
+    assert candidate.draft is not None
     leaves = {name: jnp.asarray(value, float) for name, value in given.items()}
     return replace(candidate, draft=replace(candidate.draft, **leaves))

@@ -52,7 +52,7 @@ def test_goodput_is_the_last_load_in_time(kind: str) -> None:
     for _ in range(12):
         first, token = 10 ** random.uniform(-3, 0), 10 ** random.uniform(-3.7, -1.5)
         targets = {"time_to_first_token_target": first, "time_per_output_token_target": token}
-        (rate, users), (held, rates) = both(serving(candidate, output=random.integers(20, 400), **targets))
+        (rate, users), (held, rates) = both(serving(candidate, output=float(random.integers(20, 400)), **targets))
         last = int(np.argmin(held)) if not held.all() else TRIED
         assert not np.asarray(held)[last:].any()
         if last < TRIED:
@@ -85,7 +85,7 @@ def test_mappings_may_be_compared_by_goodput() -> None:
 def test_the_curve_marks_what_no_other_load_beats() -> None:
     found = template(["hw=corsair_card", "model=llama3_8b", "model.blocks.all.layers=4", "serving=chat"])
     choices = grids([found.candidate], own_fanouts(found.candidate), ONE_WAY)
-    curve = rows(over_loads(found.candidate, choices, ONE_WAY, 2.0 ** np.arange(8)), found)
+    curve = rows(over_loads(found.candidate, choices, ONE_WAY, [2.0**n for n in range(8)]), found)
     assert [one["users"] for one in curve] == [2**n for n in range(len(curve))]
     alone = best(serving(jax.tree.map(jnp.asarray, found.candidate), users=4)).metrics
     assert curve[2]["tokens_per_second"] == pytest.approx(float(alone.tokens_per_second), rel=1e-9)

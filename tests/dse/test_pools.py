@@ -81,6 +81,7 @@ def test_a_link_without_end_leaves_the_filling_alone() -> None:
 
 def test_more_machines_fill_in_proportion_and_cost_in_proportion() -> None:
     one = small(*SAME)
+    assert one.prefill is not None
     three = replace(one, prefill=replace(one.prefill, machines=jnp.asarray(3.0)))
     few, many = best(one), best(three)
     rates = [float(found.prefill.prompts_per_second) for found in (few, many)]  # type: ignore[union-attr]

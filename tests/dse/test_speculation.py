@@ -114,6 +114,8 @@ def test_a_machine_of_its_own_adds_its_time_its_price_and_two_crossings() -> Non
     """The same chips, guesses that cross in no time: the round of one machine, the price of two."""
     apart = [*DRAFT, "draft=apart", "hw@draft.hw=corsair_card"]
     candidate = drafting(serving(small(*apart), users=4, prefill_share=0), tokens=3)
+    assert candidate.draft is not None
+    assert candidate.draft.link is not None
     link = {name: jnp.asarray(value) for name, value in (("latency", 0.0), ("bandwidth", 1e30), ("part_cost", 0.0))}
     quick = replace(candidate, draft=replace(candidate.draft, link=replace(candidate.draft.link, **link)))
     here, found, slow = best(drafted(tokens=3)), best(quick), best(candidate)
