@@ -24,14 +24,7 @@ def picture(title: str, curve: Sequence[Mapping[str, Any]], slowest: float) -> s
     front = [one for one in curve if one["best"]]
     shapes = [
         text(PLOT.x, 30, title, PLOT.width, 17, bold=True),
-        text(
-            PLOT.x,
-            54,
-            "modelled; full: in time for both targets; hollow: late; line: the front",
-            PLOT.width,
-            12,
-            "pale",
-        ),
+        text(PLOT.x, 54, EXPLAINED, PLOT.width, 12, "pale"),
         rectangle(PLOT, "even", 0),
         *ticks(across, up),
         target(across, slowest),
