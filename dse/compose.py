@@ -11,6 +11,7 @@ from typing import Any
 
 CONFIG_NAME = "config"
 SECTIONS = ("hw", "model", "format", "serving", "scheduler")
+SOMETIMES = ("prefill", "draft")  # sections that a configuration may leave empty
 
 
 def conf_folder() -> Path:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 
 import dse.precision  # noqa: F401
-from dse.holding import held_bytes, memory_headroom
-from dse.metrics import Answer, CarbonShares, CostShares, EnergyShares, Headroom, Mapping, Metrics, Shares
-from dse.schedule import cut_of, passes
-from dse.scheduler import Scheduler, Service
-from hw import carbon, cost
-from hw.heat import State
+from dse.metrics import (
+    Answer,
+    CarbonShares,
+    CostShares,
+    Drafting,
+    EnergyShares,
+    Filling,
+    Headroom,
+    Mapping,
+    Metrics,
+    Shares,
+)
+from dse.owned import Machine, Owned, machines
+from dse.pools import Prefill
+from dse.schedule import cut_of
+from dse.scheduler import Scheduler
+from dse.speculation import Draft
+from dse.steady import Ready, Steady, steady
+from hw import cost
 from hw.system import System
 from models.model import Model
 from models.numerics import Formats
@@ -22,44 +36,43 @@ from models.serving import Serving
 
 
 class Candidate(eqx.Module):
-    """A machine, a model, its number formats, its traffic and how that is scheduled; paths into it are the paths of the
-    configuration."""
+    """A machine, a model, its number formats, its traffic and how that is scheduled; another pool that fills the
+    prompts, and a draft, where there are such. Paths into it are the paths of the configuration."""
 
     hw: System
     model: Model
     format: Formats
     serving: Serving
     scheduler: Scheduler
+    prefill: Prefill | None = None
+    draft: Draft | None = None
 
 
-def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
-    """All answers about one candidate under one mapping."""
-    system, model, formats = candidate.hw, candidate.model, candidate.format
-    serving, scheduler = candidate.serving, candidate.scheduler
-    state = system.chip.settle(formats)
-    batches = scheduler.batches(model, serving, mapping)
-    done = passes(system, state, model, formats, mapping, batches)
-    service = scheduler.service(serving, mapping, done)
-    per_token = service.token.total
-    rate = mapping.users * service.decoding / mapping.batch / per_token
-    idle = system.idle_power(state.idle) / rate
-    energy = jnp.asarray(service.energies.total) + idle
-    power = energy * rate
-    built, made = cost.groups(system.cost_terms()), carbon.groups(system.carbon_terms())
-    paid = system.ownership.cost_terms(built, power)
-    emitted = system.ownership.carbon_terms(made, power)
+def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None) -> Answer:
+    """All answers about one candidate under one mapping, its goodput apart (`dse/goodput.py`).
+
+    ready : what is settled once for the candidate; where prompts are filled, or guesses drafted, on other machines,
+    `dse.ready.prepared` settles it.
+    """
+    ready = Ready(candidate.hw.chip.settle(candidate.format)) if ready is None else ready
+    found = steady(candidate, mapping, ready)
+    owned = Owned(machines(candidate, ready), found, candidate.serving.output)
+    system, state, rate = candidate.hw, ready.state, found.rate
+    energy, per_token = owned.energy(), found.token.total
     metrics = Metrics(
-        time_to_first_token=service.first,
+        time_to_first_token=found.first,
         time_per_output_token=per_token,
         tokens_per_second_per_user=1 / per_token,
         tokens_per_second=rate,
+        goodput=0.0 * rate,
+        goodput_users=0.0 * rate,
         energy_per_token=energy,
-        power=power,
-        silicon_area=system.silicon_area(),
-        system_cost=system.ownership.price(built),
-        cost_per_million_tokens=sum(paid) / rate * 1e6,
-        embodied_carbon=cost.total(made),
-        carbon_per_million_tokens=sum(emitted) / rate * 1e6,
+        power=energy * rate,
+        silicon_area=owned.over(lambda one: one.system.silicon_area()),
+        system_cost=owned.over(lambda one: one.system.ownership.price(one.built())),
+        cost_per_million_tokens=sum(owned.paid()) / rate * 1e6,
+        embodied_carbon=owned.over(lambda one: cost.total(one.made())),
+        carbon_per_million_tokens=sum(owned.emitted()) / rate * 1e6,
         clock=state.logic.frequency,
         junction_temperature=state.logic.temperature,
         memory_temperature=system.chip.hottest_memory(state),
@@ -67,13 +80,14 @@ def evaluate(candidate: Candidate, mapping: Mapping) -> Answer:
     )
     return Answer(
         metrics=metrics,
-        headroom=headroom(candidate, mapping, service, state, done[0].layers, batches[0].tokens),
-        shares=Shares(*(part / per_token for part in service.token)),
-        energy_shares=EnergyShares(*(part / energy for part in service.energies), idle=idle / energy),
-        cost_shares=CostShares(*shares_of(paid)),
-        carbon_shares=CarbonShares(*shares_of(emitted)),
-        mapping=mapping,
-        legal=is_legal(candidate, mapping),
+        headroom=headroom(owned.machines, found),
+        shares=Shares(*(part / per_token for part in found.token)),
+        energy_shares=EnergyShares(*(part / energy for part in found.energies), idle=owned.idle() / energy),
+        cost_shares=CostShares(*shares_of(owned.paid())),
+        carbon_shares=CarbonShares(*shares_of(owned.emitted())),
+        mapping=found.mapping,
+        legal=is_legal(candidate, mapping, ready),
+        **besides(candidate, found, ready),
     )
 
 
@@ -92,8 +106,16 @@ def shares_of(parts: tuple[Any, ...]) -> list[Any]:
 
 def rules(candidate: Candidate, mapping: Mapping) -> dict[str, Any]:
     """What a mapping must keep, in words, and whether it does."""
-    system, model, cut = candidate.hw, candidate.model, cut_of(mapping)
-    network = system.network
+    kept = laid_out(candidate.hw, candidate.model, mapping)
+    if candidate.draft is not None and candidate.draft.hw is None:
+        words = "degrees divide the heads and experts of the draft"
+        kept[words] = candidate.draft.model.is_whole(cut_of(mapping))
+    return kept
+
+
+def laid_out(system: System, model: Model, mapping: Mapping) -> dict[str, Any]:
+    """What a mapping of a model onto a machine must keep, in words, and whether it does."""
+    network, cut = system.network, cut_of(mapping)
     stage = (mapping.pipeline, jnp.where(mapping.stages_inside > 0, 1.0, cut.devices))
     return {
         "groups fill the levels of the machine from the inside": all_true(
@@ -107,24 +129,40 @@ def rules(candidate: Candidate, mapping: Mapping) -> dict[str, Any]:
     }
 
 
-def is_legal(candidate: Candidate, mapping: Mapping) -> Any:
-    """True where the degrees tile the machine and the model."""
-    return all_true(*rules(candidate, mapping).values())
+def is_legal(candidate: Candidate, mapping: Mapping, ready: Ready | None = None) -> Any:
+    """True where the degrees tile the machine and the model, and those of other machines theirs."""
+    others = [one.legal for one in (ready.filled, ready.apart) if one is not None] if ready else []
+    return all_true(*rules(candidate, mapping).values(), *others)
 
 
-def headroom(
-    candidate: Candidate, mapping: Mapping, service: Service, state: State, layers: Any, stepped: Any
-) -> Headroom:
-    """What is left to each limit; `layers` are those on the fullest stage, `stepped` the tokens of a decode step."""
-    serving, chip = candidate.serving, candidate.hw.chip
-    first = service.first / serving.time_to_first_token_target
-    later = service.token.total / serving.time_per_output_token_target
-    tokens = jnp.maximum(candidate.scheduler.widest(serving, mapping), stepped)
-    held = held_bytes(candidate.model, candidate.format, mapping, layers, serving.last_context, tokens)
+def headroom(machines: Sequence[Machine], found: Steady) -> Headroom:
+    """What is left to each limit, on the machine where the least is left."""
+    pairs = [(one.system.chip, one.state) for one in machines]
     return Headroom(
-        memory=memory_headroom(candidate.hw, state, mapping, held),
-        power=chip.power_headroom(state),
-        heat=chip.heat_headroom(state),
-        clock=chip.clock_headroom(state),
-        latency=1 - jnp.maximum(first, later),
+        memory=found.memory,
+        power=_least([chip.power_headroom(state) for chip, state in pairs]),
+        heat=_least([chip.heat_headroom(state) for chip, state in pairs]),
+        clock=_least([chip.clock_headroom(state) for chip, state in pairs]),
+        latency=found.latency,
     )
+
+
+def _least(values: Sequence[Any]) -> Any:
+    least = values[0]
+    for value in values[1:]:
+        least = jnp.minimum(least, value)
+    return least
+
+
+def besides(candidate: Candidate, found: Steady, ready: Ready) -> dict[str, Any]:
+    """What other machines, and a draft, do: the sections of an answer that only some have."""
+    sections: dict[str, Any] = {}
+    if ready.filled is not None:
+        one, requests = ready.filled, found.rate / candidate.serving.output
+        sections["prefill"] = Filling(one.fill, one.transfer, one.rate, requests / one.filling, requests / one.crossing)
+        sections["prefill_mapping"] = one.mapping
+    if candidate.draft is not None:
+        sections["draft"] = Drafting(candidate.draft.gained, found.token.total * candidate.draft.gained)
+    if ready.apart is not None:
+        sections["draft_mapping"] = ready.apart.mapping
+    return sections

@@ -91,6 +91,7 @@ def traffic(config: Mapping[str, Any]) -> str:
     """Whom the machines serve."""
     s = config["serving"]
     pool = "filled here" if s["prefill_share"] else "filled elsewhere"
+    pool = "filled by another pool" if config.get("prefill") else pool
     return (
         f"Traffic: {s['users']} users at once, prompts of {s['prompt']} tokens {pool}, answers of {s['output']}; "
         f"targets {s['time_to_first_token_target']} to the first token, {s['time_per_output_token_target']} a token."

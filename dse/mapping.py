@@ -12,9 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.evaluate import Candidate, evaluate
+from dse.goodput import with_goodput
 from dse.metrics import Answer, Mapping, more_is_better
 from dse.schema import nearest
+from dse.steady import Ready
+from hw.system import System
 
+GOODPUT = ("goodput", "goodput_users")
 DEGREES = ("tensor", "sequence", "attention_data", "expert", "pipeline", "data")
 
 
@@ -22,7 +26,8 @@ DEGREES = ("tensor", "sequence", "attention_data", "expert", "pipeline", "data")
 class Wanted:
     """What a mapping must be, 0 or none where it is free, and the metric that picks the best of the free ones.
 
-    stages_inside : whether neighbouring devices are stages of a pipeline, not a stage's tensor group; none for both.
+    stages_inside : whether neighbouring devices are stages of a pipeline, not a stage's tensor group; none for both;
+    prefill : what the mapping of a pool that fills prompts must be.
     """
 
     objective: str
@@ -36,6 +41,7 @@ class Wanted:
     stages_inside: bool | None = False
     weights: str | None = None
     cache: str | None = None
+    prefill: Wanted | None = None
 
 
 class Shape(NamedTuple):
@@ -130,19 +136,19 @@ def _tiers(tiers: Sequence[str], wanted: str | None) -> list[int]:
     return list(range(len(tiers))) if wanted is None else [list(tiers).index(wanted)]
 
 
-def refuse_places(tiers: Sequence[str], wanted: Wanted) -> None:
+def refuse_places(tiers: Sequence[str], wanted: Wanted, where: str = "mapping") -> None:
     """Raise ValueError where a tier is wanted that the chip does not have."""
     for name in ("weights", "cache"):
         place = getattr(wanted, name)
         if place is not None and place not in tiers:
-            raise ValueError(f"mapping.{name}: this chip has no tier {place!r}; {nearest(place, tiers)}")
+            raise ValueError(f"{where}.{name}: this chip has no tier {place!r}; {nearest(place, tiers)}")
 
 
-def no_mapping(candidate: Candidate, wanted: Wanted) -> str:
+def no_mapping(candidate: Candidate, wanted: Wanted, where: str = "mapping") -> str:
     """Why a wanted mapping is not legal, and what would be."""
     fanouts = {name: int(level.fanout) for name, level in candidate.hw.levels.items()}
     levels = " x ".join(f"{n} {name}" for name, n in fanouts.items()) or "one"
-    asked = " ".join(f"mapping.{name}={given}" for name in DEGREES if (given := getattr(wanted, name)))
+    asked = " ".join(f"{where}.{name}={given}" for name in DEGREES if (given := getattr(wanted, name)))
     words = refusals(list(fanouts.values()), shape_of([candidate]), wanted)
     together = "these degrees together do not tile the machine and the model; leave one of them auto"
     return f"{asked}: does not fit {int(candidate.hw.chips())} chips ({levels}): {'; '.join(words) or together}"
@@ -181,33 +187,44 @@ def refusals(fanouts: Sequence[int], shape: Shape, wanted: Wanted) -> list[str]:
 
 def complete(candidate: Candidate, wanted: Wanted, choice: Grid) -> Mapping:
     """The mapping of these degrees: as many replicas as fit, the users spread evenly over them."""
+    return laid(candidate.hw, choice, wanted, candidate.serving.users)
+
+
+def laid(system: System, choice: Grid, wanted: Wanted, users: Any) -> Mapping:
+    """The mapping of these degrees onto a machine: as many replicas as fit, the users spread evenly over them."""
     devices = choice.tensor * choice.attention_data * choice.pipeline
-    data = wanted.data if wanted.data else jnp.maximum(candidate.hw.replicas(devices), 1)
-    batch = wanted.batch if wanted.batch else jnp.ceil(candidate.serving.users / data)
-    users = batch * data if wanted.batch else candidate.serving.users
+    data = wanted.data if wanted.data else jnp.maximum(system.replicas(devices), 1)
+    batch = wanted.batch if wanted.batch else jnp.ceil(users / data)
+    users = batch * data if wanted.batch else users
     return Mapping(**(choice._asdict() | {"data": data, "batch": batch, "users": users}))
 
 
-def best(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
+def best(candidate: Candidate, choices: Grid, wanted: Wanted, ready: Ready) -> Answer:
     """The answer under the best mapping of the grid.
 
     Of the legal ones those that miss the fewest bytes, of these those least late, of these the best by the objective,
-    of equals the first in the grid.
+    of equals the first in the grid; where goodput is the objective, it comes before both. Goodput is searched for the
+    best mapping alone where mappings need not be compared by it.
     """
-    answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
+    compared = wanted.objective in GOODPUT
+
+    def tried(choice: Grid) -> Answer:
+        found = evaluate(candidate, complete(candidate, wanted, choice), ready)
+        return with_goodput(candidate, found, ready) if compared else found
+
+    answers = jax.vmap(tried)(choices)
     chosen = first_by(keys(answers, wanted))
-    return jax.tree.map(lambda column: column[chosen], answers)
+    found = jax.tree.map(lambda column: column[chosen], answers)
+    return found if compared else with_goodput(candidate, found, ready)
 
 
 def keys(answers: Answer, wanted: Wanted) -> tuple[Any, ...]:
     """What mappings are ordered by, the least first, each [mappings]."""
     sign = -1.0 if more_is_better(wanted.objective) else 1.0
-    return (
-        jnp.where(answers.legal, 0.0, 1.0),
-        jnp.maximum(0.0, -answers.headroom.memory),
-        jnp.maximum(0.0, -answers.headroom.latency),
-        sign * getattr(answers.metrics, wanted.objective),
-    )
+    illegal = jnp.where(answers.legal, 0.0, 1.0)
+    limits = jnp.maximum(0.0, -answers.headroom.memory), jnp.maximum(0.0, -answers.headroom.latency)
+    wished = sign * getattr(answers.metrics, wanted.objective)
+    return (illegal, wished, *limits) if wanted.objective in GOODPUT else (illegal, *limits, wished)
 
 
 def first_by(keys: Sequence[Any]) -> Any:

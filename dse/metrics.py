@@ -20,10 +20,16 @@ def metric(unit: str, means: str, typical: float = 1.0, more_is_better: bool = F
 class Metrics(eqx.Module):
     """The answers that may be objectives."""
 
-    time_to_first_token: Array = metric("s", "time to fill one prompt and give its first token, without queueing")
+    time_to_first_token: Array = metric(
+        "s", "time until the first token of a prompt, which waits only where prompts come faster than they are filled"
+    )
     time_per_output_token: Array = metric("s", "time between a user's tokens, prefill of others included")
     tokens_per_second_per_user: Array = metric("token/s", "1 / time_per_output_token", more_is_better=True)
     tokens_per_second: Array = metric("token/s", "output tokens of all users", more_is_better=True)
+    goodput: Array = metric(
+        "token/s", "output tokens of the largest load that fits and meets both latency targets", more_is_better=True
+    )
+    goodput_users: Array = metric("", "users at once of that load", more_is_better=True)
     energy_per_token: Array = metric("J/token", "joules of the whole system for one output token")
     power: Array = metric("W", "average of the whole system while serving")
     silicon_area: Array = metric("m^2", "all compute dies")
@@ -95,6 +101,23 @@ class CarbonShares(eqx.Module):
     energy: Array = metric("", "the energy of the site")
 
 
+class Filling(eqx.Module):
+    """What a pool does that fills prompts for the machine that decodes."""
+
+    fill_time: Array = metric("s", "time to fill one prompt there")
+    transfer_time: Array = metric("s", "time for its cache to cross the link")
+    prompts_per_second: Array = metric("1/s", "the most that the pool and its links can take")
+    busy: Array = metric("", "share of the time in which its fullest stages work")
+    link_busy: Array = metric("", "share of the time in which its links carry")
+
+
+class Drafting(eqx.Module):
+    """What a draft model does."""
+
+    tokens_per_round: Array = metric("token", "tokens that a round of guesses and their verification gives")
+    round_time: Array = metric("s", "time of a round, prefill of others included")
+
+
 class Mapping(eqx.Module):
     """How the work is laid on the system.
 
@@ -133,6 +156,10 @@ class Answer(eqx.Module):
     carbon_shares: CarbonShares
     mapping: Mapping
     legal: Array
+    prefill: Filling | None = None
+    prefill_mapping: Mapping | None = None
+    draft: Drafting | None = None
+    draft_mapping: Mapping | None = None
 
 
 SECTIONS = {
@@ -143,6 +170,8 @@ SECTIONS = {
     "cost_shares": CostShares,
     "carbon_shares": CarbonShares,
 }
+
+SOMETIMES = {"prefill": Filling, "draft": Drafting}  # sections that an answer has where the candidate has such
 
 
 def units(section: type) -> dict[str, str]:

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from dse.compose import SECTIONS, Origin, compose, plain
+from dse.compose import SECTIONS, SOMETIMES, Origin, compose, plain
 from dse.evaluate import Candidate
-from dse.mapping import Grid, Wanted, best, grid, no_mapping, refuse_places, shape_of
+from dse.grids import Grids, grids, place, seen_from
+from dse.mapping import Wanted
 from dse.messages import hydra_message
 from dse.metrics import Answer
+from dse.ready import best_of
 from dse.schema import build, nearest, paths, recheck, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 
@@ -35,19 +36,30 @@ class Template:
     @property
     def cautions(self) -> list[str]:
         """What to know before the numbers are believed, in words."""
-        words = self.candidate.hw.chip.engine.caution()
-        return [f"hw.chip.engine: {words}"] if words else []
+        found = []
+        for name in ("", *SOMETIMES):
+            seen = seen_from(self.candidate, name)
+            words = seen.hw.chip.engine.caution() if seen else ""
+            found += [f"{place(name, 'hw.chip.engine')}: {words}"] if words else []
+        return found + strange_tongue(self.candidate)
 
     @property
     def tiers(self) -> list[str]:
         return list(self.candidate.hw.chip.memory)
+
+    @property
+    def tiers_beside(self) -> dict[str, list[str]]:
+        """The tiers of the machines of other sections."""
+        seen = {name: seen_from(self.candidate, name) for name in SOMETIMES}
+        return {name: list(found.hw.chip.memory) for name, found in seen.items() if found}
 
 
 def template(overrides: Sequence[str]) -> Template:
     """Compose and build; raises ValueError in the words of the place that is wrong."""
     config = plain(compose(overrides))
     locate = Origin(overrides)
-    candidate = Candidate(*(build(config[section], section, locate) for section in SECTIONS))
+    given = [name for name in (*SECTIONS, *SOMETIMES) if name in SECTIONS or config.get(name)]
+    candidate = Candidate(**{section: build(config[section], section, locate) for section in given})
     refuse_formats(candidate)
     refuse_contexts(candidate)
     return Template(tuple(overrides), config, candidate)
@@ -55,21 +67,49 @@ def template(overrides: Sequence[str]) -> Template:
 
 def refuse_formats(candidate: Candidate) -> None:
     """Raise ValueError where the engine cannot compute in the formats."""
-    formats, engine = candidate.format, candidate.hw.chip.engine
-    for name, held in (("weights", formats.weights), ("experts", formats.expert_weights), ("cache", formats.cache)):
-        refusal = engine.refusal(held, formats.activations)
-        if refusal:
-            raise ValueError(f"format.{name}: {refusal}")
+    for name in ("", *SOMETIMES):
+        used = getattr(candidate, name) if name else None
+        if name and used is None:
+            continue
+        engine = (seen_from(candidate, name) or candidate).hw.chip.engine
+        formats = candidate.format if used is None or used.format is None else used.format
+        own = formats is not candidate.format
+        for held, number in (("weights", formats.weights), ("experts", formats.experts), ("cache", formats.cache)):
+            refusal = "" if number is None else engine.refusal(number, formats.activations)
+            if refusal:
+                machine = "" if own or not name else f" (of the machine at {place(name, 'hw')}; give it {name}.format)"
+                raise ValueError(f"{place(name if own else '', 'format')}.{held}: {refusal}{machine}")
 
 
 def refuse_contexts(candidate: Candidate) -> None:
-    """Raise ValueError where the traffic is longer than the model can attend to."""
-    needed, most = float(candidate.serving.last_context), float(candidate.model.longest_context)
-    if needed > most:
+    """Raise ValueError where the traffic is longer than a model can attend to, or than a draft can guess."""
+    needed = float(candidate.serving.last_context)
+    drafting = [] if candidate.draft is None else [("draft.model", candidate.draft.model)]
+    for name, model in (("model", candidate.model), *drafting):
+        most = float(model.longest_context)
+        if needed > most:
+            raise ValueError(
+                f"serving: prompt and output make {needed:,.0f} tokens, but the {name} attends to {most:,.0f} at most; "
+                "shorten serving.prompt or serving.output"
+            )
+    if candidate.draft is not None and float(candidate.draft.tokens) >= float(candidate.serving.output):
         raise ValueError(
-            f"serving: prompt and output make {needed:,.0f} tokens, but the model attends to {most:,.0f} at most; "
-            "shorten serving.prompt or serving.output"
+            f"draft.tokens: {float(candidate.draft.tokens):,.0f} guesses a round are as many as an answer has tokens; "
+            f"draft fewer than serving.output, {float(candidate.serving.output):,.0f}"
         )
+
+
+def strange_tongue(candidate: Candidate) -> list[str]:
+    """That a draft's tokens are not the model's, in words."""
+    if candidate.draft is None:
+        return []
+    sizes = [getattr(model, "vocabulary", None) for model in (candidate.model, candidate.draft.model)]
+    if sizes[0] is None or sizes[1] is None or float(sizes[0]) == float(sizes[1]):
+        return []
+    return [
+        f"draft.model: {float(sizes[1]):,.0f} tokens in its vocabulary, {float(sizes[0]):,.0f} in the model's: guesses "
+        "of another vocabulary can only be verified once they are translated"
+    ]
 
 
 def read_parameters(given: Mapping[str, Any], first: Template) -> Space:
@@ -86,7 +126,7 @@ def _numeric(key: str, value: Any, chosen: list[Files], first: Template) -> Valu
         for option in choice.options:
             rule = rule or _rule_under(key, first, f"{choice.key}={option}")
     if rule is None:
-        known = [path for section in SECTIONS for path in paths(first.config[section], section)]
+        known = [path for part in (*SECTIONS, *SOMETIMES) for path in paths(first.config.get(part) or {}, part)]
         raise ValueError(f"space: {key}: there is no such quantity in the composed machine; {nearest(key, known)}")
     return numbers(key, value, rule)
 
@@ -96,26 +136,26 @@ def _rule_under(key: str, first: Template, override: str) -> Any:
 
 
 @functools.partial(jax.jit, static_argnames=("wanted", "varied"))
-def best_of_each(candidates: Candidate, choices: Grid, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
+def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
     """The answers about stacked candidates, each under its best mapping. The one place that batches.
 
     varied : which leaves are arrays [candidates]; the others are shared by all, and so is what depends on them alone.
     """
     axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
-    return jax.vmap(lambda candidate: best(candidate, choices, wanted), in_axes=(axes,))(candidates)
+    return jax.vmap(lambda candidate: best_of(candidate, choices, wanted), in_axes=(axes,))(candidates)
 
 
 @functools.partial(jax.jit, static_argnames="wanted")
-def best_of_one(candidate: Candidate, choices: Grid, wanted: Wanted) -> Answer:
+def best_of_one(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
     """The answer about one candidate under its best mapping."""
-    return best(candidate, choices, wanted)
+    return best_of(candidate, choices, wanted)
 
 
 @dataclass(frozen=True)
 class Kind:
     """What the structures of one pytree structure share: the grid of mappings, and which leaves vary among designs."""
 
-    grid: Grid
+    grid: Grids
     varied: tuple[bool, ...]
     places: tuple[tuple[int, int], ...]  # of each active numeric parameter: its column in a design, its leaf
 
@@ -219,12 +259,11 @@ class Problem:
         """What the designs of one pytree structure share."""
         if structure not in self._kinds:
             alike = [t for t in self.templates() if jax.tree.structure(t.candidate) == structure]
-            machines = {fanouts for t in alike for fanouts in self._fanouts(t)}
-            refuse_places(alike[0].tiers, self.wanted)
-            choices = grid(machines, shape_of(t.candidate for t in alike), alike[0].tiers, self.wanted)
-            if not choices.size:
-                raise ValueError(no_mapping(alike[0].candidate, self.wanted))
-            choices = jax.tree.map(jnp.asarray, choices)
+            choices = grids(
+                [t.candidate for t in alike],
+                lambda name: {fanouts for t in alike for fanouts in self._fanouts(t, name)},
+                self.wanted,
+            )
             places = self._places(alike[0])
             for found in alike:
                 for end in ends(found, self.space, places):
@@ -247,12 +286,13 @@ class Problem:
             math.prod(p.size for p in self.space.numeric if self.active(found, p.key)) for found in self.templates()
         )
 
-    def _fanouts(self, found: Template) -> list[tuple[int, ...]]:
-        """All fan-outs that designs of this structure may have."""
-        varied = {p.key: p for p in self.space.numeric}
+    def _fanouts(self, found: Template, section: str) -> list[tuple[int, ...]]:
+        """All fan-outs that the machines of a section may have in designs of this structure."""
+        varied, seen = {p.key: p for p in self.space.numeric}, seen_from(found.candidate, section)
         options = []
-        for name, level in found.candidate.hw.levels.items():
-            options.append(_whole_numbers(varied.get(f"hw.levels.{name}.fanout"), float(level.fanout)))
+        for name, level in seen.hw.levels.items() if seen else ():
+            key = place(section, f"hw.levels.{name}.fanout")
+            options.append(_whole_numbers(varied.get(key), float(level.fanout)))
         return list(itertools.product(*options))
 
 
@@ -318,6 +358,6 @@ def flat(answer: Answer) -> dict[str, np.ndarray]:
         part = getattr(answer, section)
         if hasattr(part, "__dataclass_fields__"):
             columns |= {f"{section}.{name}": np.asarray(getattr(part, name)) for name in part.__dataclass_fields__}
-        else:
+        elif part is not None:
             columns[section] = np.asarray(part)
     return columns

@@ -155,7 +155,7 @@ def log_point(mlflow: Any, experiment: str, study: Any, found: Mapping[str, Any]
 
 def key(name: str, unit: str) -> str:
     """A name with its unit, in the letters that MLflow takes: `K*m^2/W` as `K.m2/W`."""
-    return head(name, unit).replace("*", ".").replace("^", "")
+    return head(name, unit).replace("*", ".").replace("^", "").replace("@", ".")
 
 
 def mapping_params(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -36,11 +37,18 @@ def in_flight(mapping: Mapping) -> Any:
 
 
 def passes(
-    system: System, state: State, model: Model, formats: Formats, mapping: Mapping, batches: Sequence[Batch]
+    system: System,
+    state: State,
+    model: Model,
+    formats: Formats,
+    mapping: Mapping,
+    batches: Sequence[Batch],
+    stages: Any = None,
 ) -> list[Pass]:
     """Every layer, the head and the hops between stages once, for each batch of one attention group; times of the
-    path, energies of all devices."""
+    path, energies of all devices. `stages`: those of the pipeline that it passes, where not all."""
     cut, place = cut_of(mapping), Placement(mapping.weights, mapping.cache)
+    mapping = mapping if stages is None else replace(mapping, pipeline=stages)
     works = []
     for batch in batches:
         works += [block.work(model.hidden, batch, cut) for block in model.blocks.values()]

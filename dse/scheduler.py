@@ -32,19 +32,38 @@ class Service(NamedTuple):
     decoding: Any
 
 
-class Scheduler(eqx.Module):
-    """Asks for passes, each of one attention group's batch, and says what they come to.
+class Turn(NamedTuple):
+    """What an attention group does in one pass, whatever the model; none where it does no such thing.
 
-    The load is closed: `batch` sequences are always in flight, and who ends is followed by the next.
+    steps : sequences that take a decode step; prompts : those that get `tokens` new tokens after `past`.
+    """
+
+    steps: Any = None
+    prompts: Any = None
+    tokens: Any = 0.0
+    past: Any = 0.0
+
+    def batch(self, model: Model, context: Any, tokens: Any = 1.0) -> Batch:
+        """The pass through a model, with `tokens` new tokens of each sequence that steps at `context`."""
+        parts = [] if self.steps is None else [model.step(self.steps, context, tokens)]
+        parts += [] if self.prompts is None else [model.prompt(self.prompts, self.tokens, self.past)]
+        return Batch(sum((part.segments for part in parts), ()), sum(part.sampled for part in parts))
+
+
+class Scheduler(eqx.Module):
+    """Says which turns it takes, and what the passes of these come to.
+
+    The load is closed: `batch` sequences are always in flight, and who ends is followed by the next. An answer takes
+    `serving.output` decode steps; where steps give several tokens, those who ask set it to fewer.
     """
 
     @abstractmethod
-    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
-        """The passes whose times it needs."""
+    def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
+        """The turns whose passes it needs."""
 
     @abstractmethod
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
-        """What the passes come to."""
+        """What the passes come to, of decode steps as if each gave a token."""
 
     @property
     def beside(self) -> Any:
@@ -57,13 +76,12 @@ class Scheduler(eqx.Module):
         return True
 
     @abstractmethod
-    def widest(self, serving: Serving, mapping: Mapping) -> Any:
-        """The most tokens of an attention group in one pass."""
+    def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
+        """The most tokens of an attention group in one pass, with `tokens` of each sequence that steps."""
 
-
-def decode_batch(model: Model, serving: Serving, mapping: Mapping) -> Batch:
-    """A decode step of one micro-batch, in the middle of its answers."""
-    return model.step(micro_batch(mapping), serving.mean_context)
+    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+        """The passes of its turns through a model, in the middle of answers."""
+        return tuple(turn.batch(model, serving.mean_context) for turn in self.turns(serving, mapping))
 
 
 def fills(serving: Serving, mapping: Mapping) -> Any:
@@ -82,14 +100,28 @@ def scaled(parts: Any, share: Any) -> Any:
     return type(parts)(*(part * share for part in parts))
 
 
+class Decoding(Scheduler):
+    """Prompts come filled from another pool: decode steps alone."""
+
+    def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
+        return (Turn(micro_batch(mapping)),)
+
+    def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
+        times, energies = stepped(mapping, passes[0])
+        return Service(times, 0.0, scaled(energies, 1 / mapping.batch), mapping.batch)
+
+    def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
+        return micro_batch(mapping) * tokens
+
+
 class WholePrompts(Scheduler):
     """A prompt is filled in one pass, between decode steps, while those that decode wait.
 
     time_per_output_token = t_decode + (batch / output) t_prefill
     """
 
-    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
-        return decode_batch(model, serving, mapping), model.prompt(1.0, serving.fresh, serving.cached)
+    def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
+        return Turn(micro_batch(mapping)), Turn(None, 1.0, serving.fresh, serving.cached)
 
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         decode, prefill = passes
@@ -99,9 +131,9 @@ class WholePrompts(Scheduler):
         energies = scaled(total(energies, prefill.energies, filled), 1 / mapping.batch)
         return Service(token, prefill.times.total, energies, mapping.batch)
 
-    def widest(self, serving: Serving, mapping: Mapping) -> Any:
+    def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
         filled = jnp.where(serving.prefill_share > 0, serving.fresh, 0.0)
-        return jnp.maximum(filled, micro_batch(mapping))
+        return jnp.maximum(filled, micro_batch(mapping) * tokens)
 
 
 class Static(Scheduler):
@@ -114,9 +146,9 @@ class Static(Scheduler):
     def continuous(self) -> bool:
         return False
 
-    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
+    def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         together = micro_batch(mapping)
-        return decode_batch(model, serving, mapping), model.prompt(together, serving.fresh, serving.cached)
+        return Turn(together), Turn(None, together, serving.fresh, serving.cached)
 
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         decode, prefill = passes
@@ -127,8 +159,8 @@ class Static(Scheduler):
         energies = total(energies, prefill.energies, serving.prefill_share * in_flight(mapping) / serving.output)
         return Service(times, first, scaled(energies, 1 / mapping.batch), decoding)
 
-    def widest(self, serving: Serving, mapping: Mapping) -> Any:
-        return micro_batch(mapping) * jnp.where(serving.prefill_share > 0, serving.fresh, 1.0)
+    def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
+        return micro_batch(mapping) * jnp.maximum(tokens, jnp.where(serving.prefill_share > 0, serving.fresh, 1.0))
 
 
 class Chunked(Scheduler):
@@ -157,13 +189,11 @@ class Chunked(Scheduler):
     def _share(self, serving: Serving, mapping: Mapping) -> Any:
         return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk) / in_flight(mapping)
 
-    def batches(self, model: Model, serving: Serving, mapping: Mapping) -> tuple[Batch, ...]:
-        decode = decode_batch(model, serving, mapping)
-        share = jnp.maximum(1.0, self._share(serving, mapping))
-        fewer = model.step(jnp.maximum(1.0, decode.sampled / share), serving.mean_context)
+    def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
+        together = micro_batch(mapping)
+        fewer = jnp.maximum(1.0, together / jnp.maximum(1.0, self._share(serving, mapping)))
         size = serving.fresh / jnp.ceil(serving.fresh / self.chunk)
-        chunk = model.prompt(1.0, size, serving.cached + (serving.fresh - size) / 2)
-        return decode, Batch(fewer.segments + chunk.segments, fewer.sampled + chunk.sampled)
+        return Turn(together), Turn(fewer, 1.0, size, serving.cached + (serving.fresh - size) / 2)
 
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         decode, mixed = passes
@@ -179,5 +209,5 @@ class Chunked(Scheduler):
         energies = total(scaled(energy, 1 - share), more, share)
         return Service(token, first, scaled(energies, 1 / decoding), decoding)
 
-    def widest(self, serving: Serving, mapping: Mapping) -> Any:
-        return micro_batch(mapping) + jnp.where(serving.prefill_share > 0, self._tokens(serving), 0.0)
+    def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
+        return micro_batch(mapping) * tokens + jnp.where(serving.prefill_share > 0, self._tokens(serving), 0.0)

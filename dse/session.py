@@ -17,6 +17,7 @@ from dse.metrics import Metrics, units
 from dse.schema import nearest
 from hw.units import Rule
 
+PLACES = ("weights", "cache")
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 
 
@@ -64,33 +65,45 @@ class Session:
 
 def read_wanted(given: dict[str, Any]) -> Wanted:
     """The mapping that a configuration asks for; raises ValueError in its words."""
-    counts, places = (*DEGREES, "batch"), ("weights", "cache")
-    known = ("objective", *counts, "stages_inside", *places)
-    for name in given:
-        if name not in known:
-            raise ValueError(f"mapping: there is no {name!r}; {nearest(str(name), known)}")
+    beside = given.get("prefill") or {}
+    rest = {name: value for name, value in given.items() if name != "prefill"}
+    _refuse_unknown("mapping", rest, ("objective", *DEGREES, "batch", "stages_inside", *PLACES))
+    _refuse_unknown("mapping.prefill", beside, (*DEGREES, "stages_inside", *PLACES))
     objective = str(given["objective"])
     if objective not in units(Metrics):
         raise ValueError(f"mapping.objective: there is no {objective!r}; {nearest(objective, units(Metrics))}")
-    degrees = {name: _degree(name, given.get(name)) for name in counts}
-    tiers = {name: _place(given.get(name)) for name in places}
-    inside = _order(given.get("stages_inside", False))
-    return Wanted(objective, **degrees, stages_inside=inside, weights=tiers["weights"], cache=tiers["cache"])
+    prefill = Wanted("", **_asked("mapping.prefill", beside)) if beside else None
+    return Wanted(
+        objective, **_asked("mapping", rest), batch=_degree("mapping.batch", given.get("batch")), prefill=prefill
+    )
 
 
-def _order(given: Any) -> bool | None:
+def _refuse_unknown(where: str, given: Any, known: Sequence[str]) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{where}: there is no {name!r}; {nearest(str(name), known)}")
+
+
+def _asked(where: str, given: Any) -> dict[str, Any]:
+    """Degrees, order of stages and tiers that one machine's mapping must have."""
+    degrees = {name: _degree(f"{where}.{name}", given.get(name)) for name in DEGREES}
+    tiers = {name: _place(given.get(name)) for name in PLACES}
+    return degrees | tiers | {"stages_inside": _order(f"{where}.stages_inside", given.get("stages_inside", False))}
+
+
+def _order(place: str, given: Any) -> bool | None:
     if given in (None, "auto"):
         return None
     if given not in (True, False, 0, 1):
-        raise ValueError(f"mapping.stages_inside: {given!r} is neither true, false nor auto")
+        raise ValueError(f"{place}: {given!r} is neither true, false nor auto")
     return bool(given)
 
 
-def _degree(name: str, given: Any) -> int:
+def _degree(place: str, given: Any) -> int:
     if given in (None, "auto"):
         return 0
     if isinstance(given, bool) or not isinstance(given, (int, float)) or given < 1 or given != int(given):
-        raise ValueError(f"mapping.{name}: {given!r} is no degree; write a whole number from 1, or auto")
+        raise ValueError(f"{place}: {given!r} is no degree; write a whole number from 1, or auto")
     return int(given)
 
 

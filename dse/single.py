@@ -9,14 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse import curve
 from dse.console import console, digits, table
+from dse.curve_picture import picture
 from dse.findings import traffic
-from dse.mapping import DEGREES, Wanted, grid, no_mapping, refuse_places, shape_of
+from dse.grids import grids, own_fanouts
+from dse.mapping import DEGREES, Wanted, no_mapping
+from dse.metrics import SOMETIMES
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.session import Session, about
-from dse.store import write_json
-from dse.terms import built, largest_first
+from dse.store import write_json, write_whole
+from dse.terms import all_built, largest_first
 from hw.chip import Chip
 
 SHARES = {
@@ -32,23 +36,35 @@ FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage 
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
     candidate = found.candidate
-    refuse_places(found.tiers, wanted)
-    fanouts = [int(fanout) for fanout in candidate.hw.fanouts]
-    choices = grid([fanouts], shape_of([candidate]), found.tiers, wanted)
-    if not choices.size:
-        raise ValueError(no_mapping(candidate, wanted))
+    choices = grids([candidate], own_fanouts(candidate), wanted)
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
-    found_best = jax.device_get(best_of_one(one, jax.tree.map(jnp.asarray, choices), wanted))
-    columns = {name: np.atleast_1d(value) for name, value in flat(found_best).items()}
+    found_best = jax.device_get(best_of_one(one, choices, wanted))
+    return legal_point({name: np.atleast_1d(value) for name, value in flat(found_best).items()}, found, wanted)
+
+
+def answers(found: Template, wanted: Wanted) -> dict[str, Any]:
+    """The same, and its curve over other loads; a batch that was asked for is a load of its own, without a curve."""
+    if wanted.batch:
+        return answer(found, wanted) | {"curve": []}
+    candidate = found.candidate
+    choices = grids([candidate], own_fanouts(candidate), wanted)
+    loads = [float(candidate.serving.users), *curve.LOADS]
+    columns = curve.over_loads(candidate, choices, wanted, loads)
+    others = {name: values[1:] for name, values in columns.items()}
+    return legal_point(columns, found, wanted) | {"curve": curve.rows(others, found)}
+
+
+def legal_point(columns: dict[str, np.ndarray], found: Template, wanted: Wanted) -> dict[str, Any]:
+    """The first of some answers as a point; ValueError where the degrees that were asked for are not legal."""
     if not columns["legal"][0] and any(getattr(wanted, name) for name in DEGREES):
-        raise ValueError(no_mapping(candidate, wanted))
-    return point(columns, 0, found.tiers)
+        raise ValueError(no_mapping(found.candidate, wanted))
+    return point(columns, 0, found.tiers, found.tiers_beside)
 
 
 def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     found = template(session.overrides)
-    result = answer(found, session.wanted) | built(found.candidate.hw)
+    result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
@@ -60,6 +76,11 @@ def run(session: Session) -> None:
     if words := held_back(found.candidate.hw.chip, result["metrics"]["clock"]):
         console.print(words, style="yellow")
     show(result)
+    if len(result["curve"]) > 1:
+        curve.show(result["curve"])
+        slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
+        write_whole(session.folder / "curve.svg", picture(title, result["curve"], slowest))
+        console.print(f"drawn in   {session.folder / 'curve.svg'}")
     console.print(f"written to {session.folder / 'metrics.json'}")
 
 
@@ -79,9 +100,10 @@ def show(result: dict[str, Any]) -> None:
     shown = display([result])
     for words in shortfalls(result, shown["headroom"]):
         console.print(words, style="bold red")
-    mapping = "  ".join(f"{name} {value}" for name, value in result["mapping"].items())
-    console.print(f"mapping: {mapping}")
-    for section in ("metrics", "headroom"):
+    for section in [name for name in result if name.endswith("mapping")]:
+        mapping = "  ".join(f"{name} {value}" for name, value in result[section].items())
+        console.print(f"{section.replace('_', ' ')}: {mapping}")
+    for section in ("metrics", "headroom", *(name for name in SOMETIMES if name in result)):
         rows = [
             [name, digits(result[section][name] * column["factor"]), column["unit"], column["means"]]
             for name, column in shown[section].items()

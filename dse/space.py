@@ -145,8 +145,8 @@ def read_space(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def is_file_key(key: str) -> bool:
-    """A key with slashes, or with neither slash nor dot, names a configuration group."""
-    return "/" in key or "." not in key
+    """A key with a slash or an at sign, or without a dot, names a configuration group."""
+    return "/" in key or "@" in key or "." not in key
 
 
 def files(key: str, given: Any) -> Files:

@@ -27,7 +27,20 @@ from dse.tables import show, write_front
 from hw.units import readable
 
 MOST_OTHERS = 3000  # points drawn faintly in the report
-COMPARED = ("hw", "model", "format", "serving", "scheduler", "mapping", "space", "objectives", "search", "seed")
+COMPARED = (
+    "hw",
+    "model",
+    "format",
+    "serving",
+    "scheduler",
+    "prefill",
+    "draft",
+    "mapping",
+    "space",
+    "objectives",
+    "search",
+    "seed",
+)
 
 
 def make_search(given: Mapping[str, Any]) -> Any:
@@ -158,7 +171,7 @@ def design_point(
 ) -> dict[str, Any]:
     """One evaluated design with its name, parameters and command line."""
     found = problem.template(problem.space.structures(designs[row : row + 1])[0])
-    answers = point(columns, row, found.tiers)
+    answers = point(columns, row, found.tiers, found.tiers_beside)
     extra = design_overrides(problem, designs[row]) + mapping_overrides(answers["mapping"], problem.wanted.batch > 0)
     return answers | {
         "name": name,

@@ -6,12 +6,36 @@ from typing import Any
 
 import jax
 
+from dse.evaluate import Candidate
+from dse.owned import ENDS
+from hw.link import Link
 from hw.system import System
 
 
 def built(system: System) -> dict[str, dict[str, float]]:
     """USD of parts and engineering before any markup, and kg to make them, term by term: `chips.package.bumps`."""
     return {"cost_terms": named(system.cost_terms()), "carbon_terms": named(system.carbon_terms())}
+
+
+def all_built(candidate: Candidate) -> dict[str, dict[str, float]]:
+    """The same of all machines, those beside the one that decodes under the name of their section."""
+    found = built(candidate.hw)
+    for section, system, count, link in beside(candidate):
+        for kind, terms in built(system).items():
+            found[kind] |= {f"{section}.{name}": count * size for name, size in terms.items()}
+        found["cost_terms"][f"{section}.link"] = count * ENDS * float(link.part_cost)
+    return found
+
+
+def beside(candidate: Candidate) -> list[tuple[str, System, float, Link]]:
+    """Machines beside the one that decodes: section, one of them, how many, the link of each."""
+    found = []
+    if candidate.prefill is not None:
+        pool = candidate.prefill
+        found.append(("prefill", pool.hw, float(pool.machines), pool.link))
+    if candidate.draft is not None and candidate.draft.hw is not None and candidate.draft.link is not None:
+        found.append(("draft", candidate.draft.hw, 1.0, candidate.draft.link))
+    return found
 
 
 def named(terms: Any) -> dict[str, float]:

@@ -1,0 +1,97 @@
+"""What all machines of a candidate draw, cost and emit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dse.steady import Ready, Steady
+from hw import carbon, cost
+from hw.heat import State
+from hw.link import Link
+from hw.system import System
+
+if TYPE_CHECKING:
+    from dse.evaluate import Candidate
+
+ENDS = 2.0  # of a link between two machines, each with what a part needs to be on it
+
+
+class Machine(NamedTuple):
+    """`count` equal machines, the links that join each to the one that decodes, and what fills prompts there: joules
+    of a prompt."""
+
+    system: System
+    state: State
+    count: Any = 1.0
+    link: Link | None = None
+    prompt: Any = 0.0
+
+    def built(self) -> cost.CostGroups:
+        """USD of one, its link with it."""
+        groups = cost.groups(self.system.cost_terms())
+        return groups if self.link is None else groups._replace(system=groups.system + ENDS * self.link.part_cost)
+
+    def made(self) -> carbon.CarbonGroups:
+        """kg to make one."""
+        return carbon.groups(self.system.carbon_terms())
+
+    def idle_power(self) -> Any:
+        """Watts of all of them, working or not."""
+        joined = 0.0 if self.link is None else ENDS * self.link.part_power
+        return self.count * (self.system.idle_power(self.state.idle) + joined)
+
+
+class Owned(NamedTuple):
+    """The machines of a candidate, the one that decodes first, and the steady state in which they serve."""
+
+    machines: Sequence[Machine]
+    found: Steady
+    output: Any = 1.0
+
+    def over(self, of: Callable[[Machine], Any]) -> Any:
+        """The sum over all machines of what `of` says about one."""
+        return sum(one.count * of(one) for one in self.machines)
+
+    def idle(self) -> Any:
+        """Joules of a token that flow whether machines work or wait."""
+        return sum(one.idle_power() for one in self.machines) / self.found.rate
+
+    def energy(self) -> Any:
+        """Joules of a token."""
+        return jnp.asarray(self.found.energies.total) + self.idle()
+
+    def _powers(self) -> list[Any]:
+        """Watts of each kind of machine; the work of a draft's own machine counts as the decoding one's."""
+        filled = [one.prompt / self.output for one in self.machines]
+        worked = [self.found.energies.total - sum(filled), *filled[1:]]
+        pairs = zip(self.machines, worked, strict=True)
+        return [one.idle_power() + joules * self.found.rate for one, joules in pairs]
+
+    def paid(self) -> Any:
+        """USD per second of serving, by what is paid for."""
+        terms = []
+        for one, power in zip(self.machines, self._powers(), strict=True):
+            terms.append(one.system.ownership.cost_terms(cost.times(one.built(), one.count), power))
+        return jax.tree.map(lambda *parts: sum(parts), *terms)
+
+    def emitted(self) -> Any:
+        """kg per second of serving, by cause."""
+        terms = []
+        for one, power in zip(self.machines, self._powers(), strict=True):
+            terms.append(one.system.ownership.carbon_terms(cost.times(one.made(), one.count), power))
+        return jax.tree.map(lambda *parts: sum(parts), *terms)
+
+
+def machines(candidate: Candidate, ready: Ready) -> list[Machine]:
+    """All machines of a candidate, the one that decodes first."""
+    found = [Machine(candidate.hw, ready.state)]
+    if candidate.prefill is not None and ready.filled is not None:
+        pool, filled = candidate.prefill, ready.filled
+        found.append(Machine(pool.hw, filled.state, pool.machines, pool.link, filled.energies.total))
+    if candidate.draft is not None and candidate.draft.hw is not None and ready.apart is not None:
+        found.append(Machine(candidate.draft.hw, ready.apart.state, 1.0, candidate.draft.link))
+    return found
