@@ -15,7 +15,7 @@ import numpy as np
 from dse.compose import SECTIONS, SOMETIMES, Origin, compose, plain
 from dse.evaluate import Candidate
 from dse.grids import Grids, grids, place, seen_from
-from dse.mapping import Wanted
+from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
 from dse.metrics import Answer
 from dse.ready import best_of
@@ -218,16 +218,26 @@ class Problem:
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self._by_kind(designs):
             for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
-                answer = significant(flat(self._answers(designs[chunk], kind)))
-                for name, values in answer.items():
+                for name, values in self._answers(designs[chunk], self.kind(kind)).items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
 
-    def _answers(self, designs: np.ndarray, kind: Any) -> Answer:
+    def choices(self, design: np.ndarray) -> Grid:
+        """The mappings of its machine that a design tries."""
+        return self._kind_of(design).grid.own
+
+    def under(self, design: np.ndarray, own: Grid) -> dict[str, np.ndarray]:
+        """Answers about one design, its machine under the best of other mappings, as many as it tries by itself."""
+        shared = self._kind_of(design)
+        return self._answers(design[None], replace(shared, grid=shared.grid._replace(own=own)))
+
+    def _kind_of(self, design: np.ndarray) -> Kind:
+        return self.kind(jax.tree.structure(self.template(self.space.structures(design[None])[0]).candidate))
+
+    def _answers(self, designs: np.ndarray, shared: Kind) -> dict[str, np.ndarray]:
         padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])
-        shared = self.kind(kind)
         candidates = self.stacked(padded, shared)
-        return jax.device_get(best_of_each(candidates, shared.grid, self.wanted, shared.varied))
+        return significant(flat(jax.device_get(best_of_each(candidates, shared.grid, self.wanted, shared.varied))))
 
     def stacked(self, designs: np.ndarray, kind: Kind) -> Candidate:
         """One candidate whose varied leaves are arrays [designs]."""

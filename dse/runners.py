@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 
-from dse.evaluate import Candidate, evaluate, rules
-from dse.mapping import Grid, Wanted, complete, first_by, keys
-from dse.metrics import Answer, Metrics, Shares, more_is_better, units
+from dse.evaluate import Candidate, rules
+from dse.mapping import Grid
+from dse.metrics import Mapping as Laid
+from dse.metrics import Metrics, Shares, more_is_better, units
 from dse.results import bytes_in_words
-from dse.results import point as point_of
 from hw.units import readable
 
 MOST_RUNNERS = 5
 SAME = 1e-6  # relative: what is this near is as good
-
-
-@functools.partial(jax.jit, static_argnames="wanted")
-def under_every_mapping(candidate: Candidate, choices: Grid, wanted: Wanted) -> tuple[Answer, Any]:
-    """The answers about one candidate under every mapping of the grid, [mappings], and the index of the best."""
-    answers = jax.vmap(lambda choice: evaluate(candidate, complete(candidate, wanted, choice)))(choices)
-    return answers, first_by(keys(answers, wanted))
+Point = Mapping[str, Any]
+Ask = Callable[[Grid], Point]
 
 
 def runners_up(
-    candidate: Candidate, answers: Answer, columns: Mapping[str, np.ndarray], wanted: Wanted, tiers: Sequence[str]
-) -> list[dict[str, Any]]:
-    """The best of the mappings that were not chosen, each with its answers and why it loses to the chosen one."""
-    ordered = np.lexsort([np.asarray(key) for key in reversed(keys(answers, wanted))])
-    winner = point_of(columns, int(ordered[0]), tiers)
-    found = []
-    for row in ordered[1 : MOST_RUNNERS + 1]:
-        loser = point_of(columns, int(row), tiers)
-        mapping = jax.tree.map(lambda leaf, row=row: leaf[row], answers.mapping)
-        broken = [words for words, kept in rules(candidate, mapping).items() if not bool(kept)]
-        found.append(loser | {"loses": why(winner, loser, wanted.objective, broken)})
-    return found
+    ask: Ask, choices: Grid, candidate: Candidate, tiers: Sequence[str], objective: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The chosen mapping, and the best of those that were not chosen, each with why it loses.
+
+    ask : the answer under the best mapping of a grid of a certain size. It is asked again without the mappings that it
+    named before, so that nothing is compiled for this.
+    """
+    winner, found, left = ask(choices), [], choices
+    last = winner
+    for _ in range(MOST_RUNNERS):
+        left = without(left, last["mapping"], tiers)
+        if left is None:
+            break
+        last = ask(left)
+        found.append(dict(last["mapping"]) | {"loses": why(winner, last, objective, broken(candidate, last, tiers))})
+    return dict(winner["mapping"]), found
 
 
-def why(winner: Mapping[str, Any], loser: Mapping[str, Any], objective: str, broken: Sequence[str]) -> str:
+def without(choices: Grid, taken: Mapping[str, Any], tiers: Sequence[str]) -> Grid | None:
+    """The grid with one mapping's places taken by another that is left; none where no other is."""
+    columns = np.stack([np.asarray(column) for column in choices])
+    chosen = np.array([indexed(taken, tiers)[name] for name in Grid._fields], dtype=float)
+    same = (columns == chosen[:, None]).all(axis=0)
+    if same.all():
+        return None
+    columns[:, same] = columns[:, [int(np.argmin(same))]]
+    return Grid(*(jnp.asarray(column) for column in columns))
+
+
+def indexed(mapping: Mapping[str, Any], tiers: Sequence[str]) -> dict[str, float]:
+    """A mapping in numbers, its tiers by their places."""
+    places = {name: tiers.index(mapping[name]) for name in ("weights", "cache")}
+    return {name: float(value) for name, value in (dict(mapping) | places).items()}
+
+
+def broken(candidate: Candidate, point: Point, tiers: Sequence[str]) -> list[str]:
+    """The rules that a mapping does not keep, in words."""
+    kept = rules(candidate, Laid(**indexed(point["mapping"], tiers)))
+    return [words for words, holds in kept.items() if not bool(holds)]
+
+
+def why(winner: Point, loser: Point, objective: str, broken: Sequence[str]) -> str:
     """Why a mapping loses to another, in words: what it breaks, what it misses, or by how much it is worse and what
     takes the time."""
     if broken:
@@ -50,12 +71,12 @@ def why(winner: Mapping[str, Any], loser: Mapping[str, Any], objective: str, bro
     if loser["headroom"]["memory"] < min(0.0, winner["headroom"]["memory"]):
         return f"{bytes_in_words(-loser['headroom']['memory'])} are missing in the fullest tier of a chip"
     late = 1 - loser["headroom"]["latency"]
-    if late > 1 and late > 1 - winner["headroom"]["latency"]:
+    if late > 1 and late > (1 - winner["headroom"]["latency"]) * (1 + SAME):
         return f"takes {late:.3g} times as long as the tighter latency target allows"
     return worse(winner, loser, objective)
 
 
-def worse(winner: Mapping[str, Any], loser: Mapping[str, Any], objective: str) -> str:
+def worse(winner: Point, loser: Point, objective: str) -> str:
     """By how much the objective is worse, and the cause that takes more of a token's time."""
     best, value = winner["metrics"][objective], loser["metrics"][objective]
     name = objective.replace("_", " ")
@@ -72,6 +93,6 @@ def worse(winner: Mapping[str, Any], loser: Mapping[str, Any], objective: str) -
     return said
 
 
-def seconds(point: Mapping[str, Any], cause: str) -> float:
+def seconds(point: Point, cause: str) -> float:
     """Seconds of a token that a cause takes."""
     return point["shares"][cause] * point["metrics"]["time_per_output_token"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,13 +11,15 @@ import numpy as np
 
 from dse import curve
 from dse.console import console, digits, table
+from dse.curve import degrees_in_words
 from dse.curve_picture import picture
 from dse.findings import traffic
 from dse.grids import grids, own_fanouts
-from dse.mapping import DEGREES, Wanted, no_mapping
+from dse.mapping import DEGREES, Grid, Wanted, no_mapping
 from dse.metrics import SOMETIMES
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
+from dse.runners import runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
 from dse.terms import all_built, largest_first
@@ -43,15 +45,23 @@ def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
 
 
 def answers(found: Template, wanted: Wanted) -> dict[str, Any]:
-    """The same, and its curve over other loads; a batch that was asked for is a load of its own, without a curve."""
-    if wanted.batch:
-        return answer(found, wanted) | {"curve": []}
+    """The same, its curve over other loads, and the mappings that came next; a batch that was asked for is a load of
+    its own, without a curve."""
     candidate = found.candidate
     choices = grids([candidate], own_fanouts(candidate), wanted)
-    loads = [float(candidate.serving.users), *curve.LOADS]
-    columns = curve.over_loads(candidate, choices, wanted, loads)
-    others = {name: values[1:] for name, values in columns.items()}
-    return legal_point(columns, found, wanted) | {"curve": curve.rows(others, found)}
+    loads = [float(candidate.serving.users), *([] if wanted.batch else curve.LOADS)]
+
+    def columns(own: Grid) -> dict[str, np.ndarray]:
+        return curve.over_loads(candidate, choices._replace(own=own), wanted, loads)
+
+    def named(own: Grid) -> dict[str, Any]:
+        return point(columns(own), 0, found.tiers, found.tiers_beside)
+
+    best = columns(choices.own)
+    result = legal_point(best, found, wanted)
+    others = {name: values[1:] for name, values in best.items()}
+    _, losers = runners_up(named, choices.own, candidate, found.tiers, wanted.objective)
+    return result | {"curve": curve.rows(others, found), "runners_up": losers}
 
 
 def legal_point(columns: dict[str, np.ndarray], found: Template, wanted: Wanted) -> dict[str, Any]:
@@ -76,6 +86,7 @@ def run(session: Session) -> None:
     if words := held_back(found.candidate.hw.chip, result["metrics"]["clock"]):
         console.print(words, style="yellow")
     show(result)
+    show_runners(result["runners_up"])
     if len(result["curve"]) > 1:
         curve.show(result["curve"])
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
@@ -115,6 +126,13 @@ def show(result: dict[str, Any]) -> None:
     for section, words in SHARES.items():
         parts = sorted(result[section].items(), key=lambda item: -item[1])
         console.print(f"{words}: " + ", ".join(f"{name} {share:.1%}" for name, share in parts if share >= 0.0005))
+
+
+def show_runners(losers: Sequence[Mapping[str, Any]]) -> None:
+    """The mappings that came next, and why they lose."""
+    if losers:
+        lines = [[str(i + 2), degrees_in_words(one), one["loses"]] for i, one in enumerate(losers)]
+        table("the next best mappings (modelled)", ["", "mapping", "why it loses"], lines)
 
 
 def shortfalls(result: dict[str, Any], columns: Mapping[str, Any]) -> list[str]:

@@ -13,12 +13,14 @@ import numpy as np
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import Origin
 from dse.console import console
-from dse.findings import finding, labelled
+from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
+from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
 from dse.problem import Problem, template
 from dse.provenance import assumptions
 from dse.results import display, point
+from dse.runners import runners_up
 from dse.schema import nearest, target
 from dse.session import Session, about, command_line
 from dse.space import Files
@@ -160,10 +162,36 @@ def describe(
         "front": points if len(front) else [],
         "nearest": [] if len(front) else points,
         "baselines": bases,
+        "mappings": mapped(problem, goals, designs, rows, points) if len(front) else [],
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
         "finding": [*finding(goals, points, len(front), problem.space, config), *problem.cautions],
     } | about(session)
+
+
+def mapped(
+    problem: Problem, goals: Goals, designs: np.ndarray, rows: np.ndarray, points: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Of the best point by each objective: its mapping, those that came next, and why they lose."""
+    by_point: dict[str, list[str]] = {}
+    for name, sense in goals.objectives.items():
+        by_point.setdefault(best_point(points, name, sense)["name"], []).append(name)
+    return [
+        {"point": points[i]["name"], "objectives": by_point[points[i]["name"]]} | next_best(problem, designs[row])
+        for i, row in enumerate(rows)
+        if points[i]["name"] in by_point
+    ]
+
+
+def next_best(problem: Problem, design: np.ndarray) -> dict[str, Any]:
+    """A design's mapping, and the runners-up."""
+    found = problem.template(problem.space.structures(design[None])[0])
+
+    def ask(own: Grid) -> dict[str, Any]:
+        return point(problem.under(design, own), 0, found.tiers, found.tiers_beside)
+
+    chosen, losers = runners_up(ask, problem.choices(design), found.candidate, found.tiers, problem.wanted.objective)
+    return {"chosen": chosen, "runners_up": losers}
 
 
 def design_point(
