@@ -92,10 +92,18 @@ def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None)
 
 
 def noise(candidate: Candidate) -> Any:
-    """Noise over signal of a product as long as the model is wide: of its number formats, and of the engine."""
-    formats = candidate.format
-    own = candidate.hw.chip.engine.noise(formats.weights, formats.activations, candidate.model.hidden)
-    return formats.noise() + own
+    """Noise over signal of what a layer passes on: of a product of weights, as long as the model is wide, of the cache
+    that attention reads, and of the engine. Noises add; what meets on links is left out."""
+    formats, model = candidate.format, candidate.model
+    met = model.active_parameters()
+    routed = (met - (model.parameters() - model.expert_parameters())) / met
+    own = candidate.hw.chip.engine.noise(formats.weights, formats.activations, model.hidden)
+    return formats.noise(experts=routed) + cached_share(model) * formats.cache.noise() + own
+
+
+def cached_share(model: Model) -> Any:
+    """1 where the model keeps a cache, 0 where it has none, as those that make videos."""
+    return jnp.where(model.cache_elements(1.0) > 0, 1.0, 0.0)
 
 
 def shares_of(parts: tuple[Any, ...]) -> list[Any]:

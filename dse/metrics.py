@@ -41,7 +41,7 @@ class Metrics(eqx.Module):
     junction_temperature: Array = metric("K", "of the compute die at full load")
     memory_temperature: Array = metric("K", "of the hottest memory at full load")
     quantisation_noise: Array = metric(
-        "dB", "noise over signal of a product in these formats and this engine, Gaussian values"
+        "dB", "noise over signal of what a layer passes on, in these formats and this engine, Gaussian values"
     )
 
 

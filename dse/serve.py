@@ -20,9 +20,10 @@ from dse.schema import build
 from dse.serve_picture import picture
 from dse.session import Session, about
 from dse.simulate import Served, simulate
-from dse.step_times import step_times
+from dse.step_times import filling_times, steady_state, step_times
 from dse.store import write_json, write_whole
 from dse.traces import Trace, load
+from hw.link import Link
 from hw.units import Rule
 
 IDLE = 1e-4  # of the trace's rate: so slow that every request is alone
@@ -39,8 +40,11 @@ def run(session: Session) -> None:
     recorded = load(config["trace"], config["rate"], config["requests"], session.seed, session.folders)
     trace = within(recorded, int(found.candidate.model.longest_context))
     times, description = step_times(found, session.wanted, rules, trace)
-    served = simulate(trace, times, rules)
-    result = answer(served, rules, targets, largest(trace, times, rules, targets))
+    filling = filling_times(found, description, rules, trace)
+    served = simulate(trace, times, rules, filling)
+    result = answer(served, rules, targets, largest(trace, times, rules, targets, filling))
+    if "in_flight" in result:
+        result["steady"] = steady_state(found, session.wanted, description, trace, result["in_flight"]["mean"])
     result |= {"machine": description, "replicas": served.replicas, "slots": served.slots}
     result["cache_per_replica"] = served.cache_capacity / served.replicas
     write(session, served, targets, result)
@@ -54,7 +58,20 @@ def rules_of(session: Session, candidate: Candidate) -> Rules:
     rules: Rules = build(session.config["simulation"], "simulation", Origin(session.overrides))
     scheduler = candidate.scheduler
     told = {"chunk": float(scheduler.beside), "continuous": float(scheduler.continuous)}
+    if candidate.prefill is not None:
+        if rules.prefill_replicas:
+            raise ValueError(
+                f"simulation.prefill_replicas: {rules.prefill_replicas:g} of the machine's own replicas fill "
+                "prompts, but prefill=… names a pool for that; write 0, or prefill=none"
+            )
+        told |= crossing(candidate.prefill.link)
     return dataclasses.replace(rules, **told, hits=float(candidate.serving.hits))
+
+
+def crossing(link: Link) -> dict[str, float]:
+    """Bandwidth and latency of a link as its longer messages meet them."""
+    latency, moved = float(link.send(0.0)), 1e9
+    return {"transfer_bandwidth": moved / (float(link.send(moved)) - latency), "transfer_latency": latency}
 
 
 def within(trace: Trace, most: int) -> Trace:
@@ -101,7 +118,9 @@ def answer(served: Served, rules: Rules, targets: Targets, found: Largest | None
     )
 
 
-def largest(trace: Trace, times: StepTimes, rules: Rules, targets: Targets) -> Largest | None:
+def largest(
+    trace: Trace, times: StepTimes, rules: Rules, targets: Targets, filling: StepTimes | None = None
+) -> Largest | None:
     """The largest rate at which enough requests meet both targets; none where it is not asked for or has no meaning."""
     few = trace.first(searched(trace, rules))
     if len(few) < 2 or few.rate == 0:
@@ -109,7 +128,7 @@ def largest(trace: Trace, times: StepTimes, rules: Rules, targets: Targets) -> L
     with bar("simulations at other rates", 12) as advance:
 
         def attained(rate: float) -> float:
-            share = latencies.attainment(simulate(few.at(rate), times, rules), rules, targets)
+            share = latencies.attainment(simulate(few.at(rate), times, rules, filling), rules, targets)
             advance(1)
             return share
 

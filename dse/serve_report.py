@@ -29,6 +29,12 @@ def show(result: Mapping[str, Any], description: Mapping[str, Any], rules: Rules
     heads = ["latency", *COLUMNS, "unit", "what it is"]
     table(f"latencies (simulated; {counted:,} of {every:,} requests counted)", heads, rows)
     table("rates and load (simulated)", ["answer", "value", "unit", "what it is"], _rates(result))
+    if "steady" in result:
+        table(
+            f"against the steady state of {result['steady']['users']:.4g} in flight, all of mean length (modelled)",
+            ["answer", "steady", "simulated, mean", "unit", "what the steady state leaves out"],
+            _against(result),
+        )
     for words in warnings(result):
         console.print(words, style="yellow")
     console.print(verdict(result, rules), style="bold")
@@ -68,6 +74,25 @@ def _rates(result: Mapping[str, Any]) -> list[list[str]]:
         ]
     rows.append(["preemptions", f"{result['preemptions']:,}", "", "times that a request was put back, its cache lost"])
     rows.append(["prefix_hits", f"{result['prefix_hits']:.1%}", "", "of the prompts' tokens were held already"])
+    return rows
+
+
+def _against(result: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of answer, steady, simulated, unit, what lies between."""
+    steady, found, rows = result["steady"], result["latencies"], []
+    beyond = {
+        "time_to_first_token": "waiting, for others' prompts and for room; prompts of unlike lengths",
+        "time_per_output_token": "batches that swell and shrink; stalls",
+    }
+    for name, words in beyond.items():
+        mean = found[name]["mean"] or 0.0
+        factor, unit = readable("s", mean)
+        share = f"{mean / steady[name] - 1:+.1%}: " if steady[name] else ""
+        rows.append([name, digits(steady[name] * factor), digits(mean * factor), unit, share + words])
+    served = result["throughput"]["tokens_per_second"]
+    rows.append(
+        ["throughput", digits(steady["tokens_per_second"]), digits(served), "token/s", "users who do not come at once"]
+    )
     return rows
 
 

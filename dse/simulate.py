@@ -116,13 +116,15 @@ class _Pools:
         return found
 
     def hand_over(self, done: list[Request]) -> None:
-        """Filled caches cross the link; each message has the link for itself."""
+        """Filled caches cross the link, each message alone on it. The first token of an answer is there when the cache
+        is, as in the steady state of two pools."""
         rules = self.rules
         for request in done:
             if request.output > 1:
                 size = self.decoders[0].table[request.prompt]
                 there = request.first + rules.transfer_latency + size / rules.transfer_bandwidth
-                request.filled = request.to_fill = request.prompt
+                request.first, request.filled = there, request.prompt
+                request.to_fill = request.prompt
                 self.push(there, ARRIVES, request, self.decoders)
 
     def answer(self) -> Served:

@@ -153,40 +153,82 @@ def replica(
         answers = jax.device_get(seconds(one, laid, points, *kind))
         shape = tuple(len(axis) for axis in kept)
         steps[kind], intervals[kind] = (Table(kept, np.asarray(answer).reshape(shape)) for answer in answers)
-    size = Table([contexts], np.array([float(_cache(candidate, mapping, float(n))) for n in contexts]))
-    capacity = _capacity(candidate, mapping, max(slots, chunk))
+    size = Table([contexts], np.array([float(_whole_cache(candidate, float(n))) for n in contexts]))
+    capacity = _capacity(candidate, mapping, max(slots, chunk), float(longest))
     return Replica(int(mapping.data), slots, capacity, float(mapping.pipeline) > 1, steps, intervals, size)
 
 
-def _layers(candidate: Candidate, mapping: Mapping) -> Any:
-    """Layers of a stage, evenly spread."""
-    return jnp.ceil(candidate.model.layers / mapping.pipeline)
+def _whole_cache(candidate: Candidate, context: float) -> Any:
+    """Bytes of one sequence, on all chips together, nothing counted twice."""
+    return candidate.model.cache_elements(context) * candidate.format.cache.bytes
 
 
-def _cache(candidate: Candidate, mapping: Mapping, context: float) -> Any:
-    return cache_bytes(candidate.model, candidate.format, mapping, _layers(candidate, mapping), context)
-
-
-def _capacity(candidate: Candidate, mapping: Mapping, tokens: int) -> float:
-    """Bytes of cache that the fullest chip can hold, of all its replica's attention groups together."""
-    chip, formats = candidate.hw.chip, candidate.format
-    tier = int(mapping.cache)
-    there = chip.settle(formats).tiers[tier]
-    left = float(chip.tiers[tier].bytes_held(there))
+def _capacity(candidate: Candidate, mapping: Mapping, tokens: int, longest: float) -> float:
+    """Bytes of cache of one replica when its fullest chip is full, with the longest sequences in every attention
+    group."""
+    chip, formats, model = candidate.hw.chip, candidate.format, candidate.model
+    layers, tier = jnp.ceil(model.layers / mapping.pipeline), int(mapping.cache)
+    left = float(chip.tiers[tier].bytes_held(chip.settle(formats).tiers[tier]))
     if int(mapping.weights) == tier:
-        left -= float(weight_bytes(candidate.model, formats, mapping, _layers(candidate, mapping)))
+        left -= float(weight_bytes(model, formats, mapping, layers))
     if tier == 0:
-        left -= 2 * tokens * float(candidate.model.hidden) * float(formats.activations.bytes)
-    return max(left, 0.0) * float(mapping.attention_data)
+        left -= 2 * tokens * float(model.hidden) * float(formats.activations.bytes)
+    share = float(cache_bytes(model, formats, mapping, layers, longest)) / float(_whole_cache(candidate, longest))
+    return max(left, 0.0) / share * float(mapping.attention_data)
 
 
 def step_times(found: Template, wanted: Wanted, rules: Rules, trace: Trace) -> tuple[Replica, dict[str, Any]]:
     """The passes of one replica under the best mapping, or a given one, for the requests of a trace; and that mapping
-    by name."""
+    by name, with that of a pool that fills prompts."""
     from dse.single import answer
 
-    chosen = answer(found, wanted)["mapping"]
-    places = {name: found.tiers.index(chosen[name]) for name in ("weights", "cache")}
-    laid = Mapping(**{name: float(value) for name, value in (chosen | places).items()})
-    longest, prompts = int((trace.prompt + trace.output).max()), np.unique(trace.prompt).tolist()
-    return replica(found.candidate, laid, int(rules.slots), longest, int(rules.chunk), prompts), chosen
+    if found.candidate.draft is not None:
+        raise ValueError("draft: a trace is served without guesses; write draft=none, or task=evaluate for the draft")
+    chosen = answer(found, wanted)
+    beside = {"prefill": chosen["prefill_mapping"]} if "prefill_mapping" in chosen else {}
+    laid = laid_out(chosen["mapping"], found.tiers)
+    return replica(found.candidate, laid, int(rules.slots), *lengths(trace, rules)), chosen["mapping"] | beside
+
+
+def filling_times(found: Template, chosen: dict[str, Any], rules: Rules, trace: Trace) -> Replica | None:
+    """The passes of one replica of the pool that fills prompts; none where the machine fills its own."""
+    from dse.grids import seen_from
+
+    pool, seen = found.candidate.prefill, seen_from(found.candidate, "prefill")
+    if pool is None or seen is None:
+        return None
+    seen = dataclasses.replace(seen, format=seen.format if pool.format is None else pool.format)
+    laid = laid_out(chosen["prefill"], found.tiers_beside["prefill"])
+    one = replica(seen, laid, 1, *lengths(trace, rules))
+    return dataclasses.replace(one, replicas=one.replicas * int(pool.machines), slots=int(rules.slots))
+
+
+def laid_out(chosen: dict[str, Any], tiers: Sequence[str]) -> Mapping:
+    """A mapping in numbers."""
+    places = {name: tiers.index(chosen[name]) for name in ("weights", "cache")}
+    degrees = {field.name: chosen[field.name] for field in dataclasses.fields(Mapping)}
+    return Mapping(**{name: float(value) for name, value in (degrees | places).items()})
+
+
+def lengths(trace: Trace, rules: Rules) -> tuple[int, int, list[int]]:
+    """Tokens of the longest request, of a chunk, and of each prompt."""
+    return int((trace.prompt + trace.output).max()), int(rules.chunk), np.unique(trace.prompt).tolist()
+
+
+def steady_state(found: Template, wanted: Wanted, chosen: dict[str, Any], trace: Trace, users: float) -> dict[str, Any]:
+    """What the steady state says of requests of the trace's mean lengths, so many at once, under the chosen mapping."""
+    from dse.grids import grids, own_fanouts
+    from dse.mapping import Grid
+    from dse.problem import best_of_one
+
+    candidate = found.candidate
+    choices = grids([candidate], own_fanouts(candidate), wanted)
+    degrees = dict(zip(Grid._fields, jax.tree.leaves(choices.own), strict=True))
+    laid = laid_out(chosen, found.tiers)
+    fixed = Grid(**{name: jnp.full_like(column, getattr(laid, name)) for name, column in degrees.items()})
+    means = {"users": max(users, 1.0), "prompt": float(trace.prompt.mean()), "output": float(trace.output.mean())}
+    asked = dataclasses.replace(candidate, serving=dataclasses.replace(candidate.serving, **means))
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), asked)
+    metrics = jax.device_get(best_of_one(one, choices._replace(own=fixed), wanted)).metrics
+    names = ("time_to_first_token", "time_per_output_token", "tokens_per_second")
+    return {"users": means["users"]} | {name: float(getattr(metrics, name)) for name in names}

@@ -92,9 +92,15 @@ class Formats(eqx.Module):
         """The format of weights of experts: that of all weights where nothing else is said."""
         return self.weights if self.experts is None else self.experts
 
-    def noise(self, values: Values = GAUSSIAN) -> Array:
-        """Noise over signal of a product of two independent noisy factors: the noises add."""
-        return self.weights.noise(values) + self.activations.noise(values)
+    def noise(self, values: Values = GAUSSIAN, experts: Array | float = 0.0) -> Array:
+        """Noise over signal of a product of two independent noisy factors: the noises add.
+
+        experts : share of the weights that a token meets in experts, where these have a format of their own.
+        """
+        weights = self.weights.noise(values)
+        if self.experts is not None:
+            weights = (1 - experts) * weights + experts * self.experts.noise(values)
+        return weights + self.activations.noise(values)
 
     def cache_noise(self, values: Values = GAUSSIAN) -> Array:
         """Noise over signal of a product of activations with keys or values out of the cache."""

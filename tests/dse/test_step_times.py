@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from machines import mapping
@@ -9,11 +11,13 @@ from plain_machines import trace
 
 from dse import latencies
 from dse.evaluate import evaluate
+from dse.mapping import Wanted
 from dse.metrics import Mapping
 from dse.problem import Template, template
 from dse.rules import Rules
+from dse.serve import crossing
 from dse.simulate import Served, simulate
-from dse.step_times import Replica, Table, replica, spaced
+from dse.step_times import Replica, Table, filling_times, replica, spaced, steady_state, step_times
 
 MACHINES = {
     "array": ("hw=corsair_card", "format=mxint8"),
@@ -115,3 +119,19 @@ def test_a_replica_holds_what_memory_leaves(machine: Tables) -> None:
     left = [float(evaluate(one.candidate, laid(one, batch)).headroom.memory) for batch in (most - 1, most + 2)]
     assert left[1] < 0
     assert left[0] >= -0.02 * times.cache_capacity
+
+
+def test_two_pools_at_low_load_are_the_steady_state() -> None:
+    """A node fills, a card decodes: the prompt, the cache over the link, then steps of one sequence."""
+    one = template(
+        ["hw=raptor_card", "format=mxint8", "model=llama3_8b", "serving=chat", "prefill=dgx_h100", "serving.users=1"]
+    )
+    wanted = Wanted("time_per_output_token")
+    serving, rules = one.candidate.serving, Rules(chunk=0, warm_up=0, drain=0)
+    rules = dataclasses.replace(rules, **crossing(one.candidate.prefill.link))
+    requests = trace(np.arange(3) * 1e3, [int(serving.prompt)] * 3, [int(serving.output)] * 3)
+    times, chosen = step_times(one, wanted, rules, requests)
+    columns = latencies.latencies(simulate(requests, times, rules, filling_times(one, chosen, rules, requests)))
+    steady = steady_state(one, wanted, chosen, requests, 1.0)
+    for name in ("time_to_first_token", "time_per_output_token"):
+        assert np.mean(columns[name]) == pytest.approx(steady[name], rel=NEAR), name
