@@ -13,7 +13,7 @@ from dse.console import console
 from dse.describe_model import format_section, model_section
 from dse.drawing import drawing
 from dse.figures import Figure, Pairs, accepted, figures, totals
-from dse.problem import Template, template
+from dse.problem import Template, parts, refuse_formats
 from dse.provenance import assumptions
 from dse.schema import build, rule_at
 from dse.session import Session, about
@@ -29,15 +29,15 @@ MOST_ASSUMPTIONS = 5
 
 def run(session: Session) -> None:
     """Describe, write describe.json and machine.svg, print what the command line names."""
-    found = template(session.overrides)
+    found = parts(session.overrides)
     machine, model = machine_section(found, session.choices), model_section(found, session.choices)
     formats = format_section(found, session.choices)
     session.folder.mkdir(parents=True, exist_ok=True)
     written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
-    write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
     write_json(written, {"hw": machine, "model": model, "format": formats} | about(session))
     shown = asked(session.overrides)
     if "hw" in shown:
+        write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
         outline.show(machine, found.config["hw"])
     if "model" in shown:
         outline_model.show(model, formats)
@@ -61,7 +61,7 @@ def machine_section(found: Template, choices: Mapping[str, str]) -> dict[str, An
     return {
         "name": choices.get("hw", "machine"),
         "format": chosen,
-        "cautions": found.cautions + unsettled(found),
+        "cautions": found.cautions + unsettled(found) + refused(found),
         "figures": plain(figures(system, formats, accepted(system, pairs))),
         "numbers": rows,
         "sources": {"total": len(rows), "counts": dict(Counter(row["confidence"] for row in rows).most_common())},
@@ -82,6 +82,15 @@ def number_pairs() -> dict[str, Any]:
         number = build(content, f"{NUMBERS}/{name}")  # type: ignore[arg-type]
         found[name] = (number, number)
     return found
+
+
+def refused(found: Template) -> list[str]:
+    """That the machine cannot compute in the numbers of the set, in words."""
+    try:
+        refuse_formats(found.candidate)
+    except ValueError as error:
+        return [f"what is told of this machine in these number formats means nothing: {error}"]
+    return []
 
 
 def unsettled(found: Template) -> list[str]:

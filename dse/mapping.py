@@ -173,7 +173,8 @@ def refusals(fanouts: Sequence[int], shape: Shape, wanted: Wanted) -> list[str]:
     elif wanted.expert > 1 and (shape.experts % wanted.expert or wanted.expert > chips):
         words.append(
             f"expert={wanted.expert}: {shape.experts} experts a layer and {chips} chips cannot be cut into so many "
-            "equal sets; it must divide the experts and tensor x attention_data"
+            "equal sets; it must divide the experts and tensor x attention_data, write one of "
+            f"{[n for n in sizes if shape.experts % n == 0]}"
         )
     elif wanted.expert > 1 and wanted.tensor and wanted.attention_data and stage % wanted.expert:
         words.append(f"expert={wanted.expert} does not divide tensor x attention_data = {stage}")

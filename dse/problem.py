@@ -55,13 +55,19 @@ class Template:
 
 
 def template(overrides: Sequence[str]) -> Template:
-    """Compose and build; raises ValueError in the words of the place that is wrong."""
+    """Compose, build, and see that the parts go together; raises ValueError in the words of the place that is wrong."""
+    found = parts(overrides)
+    refuse_formats(found.candidate)
+    refuse_contexts(found.candidate)
+    return found
+
+
+def parts(overrides: Sequence[str]) -> Template:
+    """Compose and build, whether or not the parts go together."""
     config = plain(compose(overrides))
     locate = Origin(overrides)
     given = [name for name in (*SECTIONS, *SOMETIMES) if name in SECTIONS or config.get(name)]
     candidate = Candidate(**{section: build(config[section], section, locate) for section in given})
-    refuse_formats(candidate)
-    refuse_contexts(candidate)
     return Template(tuple(overrides), config, candidate)
 
 

@@ -84,4 +84,4 @@ class Rules:
     warm_up: float = _field(Rule(least=0, most=0.5), 0.1)
     drain: float = _field(Rule(least=0, most=0.4), 0.1)
     attained_share: float = _field(Rule(above=0, most=1), 0.9)
-    search_requests: float = _field(COUNT, 4000)
+    search_requests: float = _field(COUNT, 10000)

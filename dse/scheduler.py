@@ -53,6 +53,8 @@ class Turn(NamedTuple):
 class Scheduler(eqx.Module):
     """Says which turns it takes, and what the passes of these come to.
 
+    The turn in which all sequences decode comes first; passes come in the order of the turns. A simulation of requests
+    (`dse/serve.py`) goes by `beside` and `continuous` alone: kinds that these do not tell apart are simulated alike.
     The load is closed: `batch` sequences are always in flight, and who ends is followed by the next. An answer takes
     `serving.output` decode steps; where steps give several tokens, those who ask set it to fewer.
     """
@@ -66,14 +68,14 @@ class Scheduler(eqx.Module):
         """What the passes come to, of decode steps as if each gave a token."""
 
     @property
+    @abstractmethod
     def beside(self) -> Any:
         """Most prompt tokens of a pass beside those who decode; 0 where a prompt has a pass to itself."""
-        return 0.0
 
     @property
+    @abstractmethod
     def continuous(self) -> bool:
         """Whether requests join and leave between passes, or begin and end together."""
-        return True
 
     @abstractmethod
     def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
@@ -103,6 +105,14 @@ def scaled(parts: Any, share: Any) -> Any:
 class Decoding(Scheduler):
     """Prompts come filled from another pool: decode steps alone."""
 
+    @property
+    def beside(self) -> Any:
+        return 0.0
+
+    @property
+    def continuous(self) -> bool:
+        return True
+
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         return (Turn(micro_batch(mapping)),)
 
@@ -119,6 +129,14 @@ class WholePrompts(Scheduler):
 
     time_per_output_token = t_decode + (batch / output) t_prefill
     """
+
+    @property
+    def beside(self) -> Any:
+        return 0.0
+
+    @property
+    def continuous(self) -> bool:
+        return True
 
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         return Turn(micro_batch(mapping)), Turn(None, 1.0, serving.fresh, serving.cached)
@@ -143,6 +161,10 @@ class Static(Scheduler):
     """
 
     @property
+    def beside(self) -> Any:
+        return 0.0
+
+    @property
     def continuous(self) -> bool:
         return False
 
@@ -153,7 +175,7 @@ class Static(Scheduler):
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         decode, prefill = passes
         times, energies = stepped(mapping, decode)
-        first = jnp.maximum(prefill.times.total, in_flight(mapping) * prefill.pace)
+        first = prefill.times.total + jnp.maximum(in_flight(mapping) - 1, 0.0) * prefill.pace
         filled = serving.prefill_share * first / serving.output
         decoding = mapping.batch * times.total / (times.total + filled)
         energies = total(energies, prefill.energies, serving.prefill_share * in_flight(mapping) / serving.output)
@@ -166,15 +188,16 @@ class Static(Scheduler):
 class Chunked(Scheduler):
     """Steps carry chunks of prompts: a pass has every sequence that decodes, and up to `chunk` prompt tokens beside.
 
-    In the steady state a share of the passes carries a chunk; with fresh prompt tokens P, output G and batch B in
-    n micro-batches,
+    Of B users, b decode and the others have their prompts filled, or wait for that. With fresh prompt tokens P in
+    R = ceil(P / chunk) chunks, output G, n micro-batches and a attention groups, in the steady state
 
-        share = B / G ceil(P / chunk) / n;   time_per_output_token = t_decode + share (t_mixed - t_decode)
-        time_to_first_token = ceil(P / chunk) t_mixed
+        share = b R / (G n a) of the passes carry a chunk, at most all
+        time_per_output_token = t_decode + share (t_mixed - t_decode)
+        b (G time_per_output_token + R t_mixed) = B G time_per_output_token                             (Little's law)
 
-    Where share would pass 1, prompts arrive faster than they are filled: then only B / share sequences decode, every
-    pass carries a chunk, and the others wait for theirs (Little's law). A chunk stands in the middle of its prompt.
-    Source: Sarathi-Serve (Agrawal et al., OSDI 2024).
+    which is quadratic in b. Where share would pass 1, b = G n a / R decode and the others queue for their prompts, so
+    time_to_first_token = max(R t_mixed, (B - b) G time_per_output_token / b). Steps are those of all B; a chunk stands
+    in the middle of its prompt. Source: Sarathi-Serve (Agrawal et al., OSDI 2024).
     """
 
     chunk: Array = count(default=512.0)
@@ -183,31 +206,49 @@ class Chunked(Scheduler):
     def beside(self) -> Any:
         return self.chunk
 
+    @property
+    def continuous(self) -> bool:
+        return True
+
     def _tokens(self, serving: Serving) -> Any:
         return jnp.minimum(self.chunk, serving.fresh)
 
+    def _chunks(self, serving: Serving) -> Any:
+        return jnp.ceil(serving.fresh / self.chunk)
+
     def _share(self, serving: Serving, mapping: Mapping) -> Any:
-        return fills(serving, mapping) * jnp.ceil(serving.fresh / self.chunk) / in_flight(mapping)
+        """Share of the passes that carry a chunk, did all sequences decode; above 1 where they are too many."""
+        return fills(serving, mapping) * self._chunks(serving) / in_flight(mapping)
 
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         together = micro_batch(mapping)
         fewer = jnp.maximum(1.0, together / jnp.maximum(1.0, self._share(serving, mapping)))
-        size = serving.fresh / jnp.ceil(serving.fresh / self.chunk)
+        size = serving.fresh / self._chunks(serving)
         return Turn(together), Turn(fewer, 1.0, size, serving.cached + (serving.fresh - size) / 2)
 
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         decode, mixed = passes
         alone, energy = stepped(mapping, decode)
         beside, more = stepped(mapping, mixed)
-        wanted = self._share(serving, mapping)
-        share, crowd = jnp.minimum(wanted, 1.0), jnp.maximum(wanted, 1.0)
+        slope = self._share(serving, mapping) / mapping.batch
+        filled = self._chunks(serving) * beside.total
+        decoding = self._decoding(serving, mapping, alone.total, beside.total, slope)
+        share = jnp.minimum(slope * decoding, 1.0)
         token = total(scaled(alone, 1 - share), beside, share)
-        rounds = jnp.ceil(serving.fresh / self.chunk)
-        decoding = mapping.batch / crowd
-        queued = (mapping.batch - decoding) * token.total * serving.output / decoding
-        first = jnp.maximum(rounds * beside.total, queued)
+        first = jnp.maximum(filled, (mapping.batch - decoding) * token.total * serving.output / decoding)
         energies = total(scaled(energy, 1 - share), more, share)
         return Service(token, first, scaled(energies, 1 / decoding), decoding)
+
+    def _decoding(self, serving: Serving, mapping: Mapping, alone: Any, beside: Any, slope: Any) -> Any:
+        """Sequences that decode: the positive root, or as many as make every pass carry a chunk."""
+        output, users = serving.output, mapping.batch
+        filled = serving.prefill_share * self._chunks(serving) * beside
+        square = output * slope * (beside - alone)
+        linear = output * alone + filled - users * square
+        root = jnp.sqrt(linear**2 + 4 * jnp.maximum(square, 0.0) * users * output * alone)
+        found = 2 * users * output * alone / (linear + root)
+        most = jnp.where(slope > 0, 1 / jnp.where(slope > 0, slope, 1.0), users)
+        return jnp.minimum(jnp.minimum(found, most), users)
 
     def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
         return micro_batch(mapping) * tokens + jnp.where(serving.prefill_share > 0, self._tokens(serving), 0.0)

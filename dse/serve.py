@@ -29,6 +29,11 @@ from hw.units import Rule
 IDLE = 1e-4  # of the trace's rate: so slow that every request is alone
 BINS = 240  # of the time line
 POINTS = 201  # of a distribution
+TOLD = {  # rules that others say, and where
+    "chunk": "scheduler=chunked scheduler.chunk=…",
+    "continuous": "scheduler=static or another scheduler",
+    "hits": "serving.hits=…",
+}
 
 
 def run(session: Session) -> None:
@@ -55,6 +60,9 @@ def run(session: Session) -> None:
 
 def rules_of(session: Session, candidate: Candidate) -> Rules:
     """The rules of the simulation, with what the scheduler and the traffic say of prompts."""
+    for name, place in TOLD.items():
+        if name in session.config["simulation"]:
+            raise ValueError(f"simulation.{name}: a simulation takes that from elsewhere; write {place}")
     rules: Rules = build(session.config["simulation"], "simulation", Origin(session.overrides))
     scheduler = candidate.scheduler
     told = {"chunk": float(scheduler.beside), "continuous": float(scheduler.continuous)}
@@ -125,7 +133,7 @@ def largest(
     few = trace.first(searched(trace, rules))
     if len(few) < 2 or few.rate == 0:
         return None
-    with bar("simulations at other rates", 12) as advance:
+    with bar("simulations at other rates", 14) as advance:
 
         def attained(rate: float) -> float:
             share = latencies.attainment(simulate(few.at(rate), times, rules, filling), rules, targets)

@@ -78,13 +78,17 @@ def seconds(candidate: Candidate, mapping: Mapping, points: Any, decoding: bool,
             segments.append(model.step(micro_batch(laid), context))
         alone = list(segments)
         if filling:
-            segments.append(model.prompt(1.0, fresh, past))
+            fill = (
+                fresh / laid.attention_data if decoding else fresh
+            )  # chunks of unlike prompts are spread over the groups
+            segments.append(model.prompt(1.0, fill, past))
         batches = [_joined(segments)] + ([_joined(alone)] if decoding and filling else [])
         state = candidate.hw.chip.settle(candidate.format)
         done = passes(candidate.hw, state, model, candidate.format, laid, batches)
         rounds = in_flight(laid) if decoding else 1.0
         paced = done[0].pace + (rounds - 1) * done[-1].pace
-        return jnp.maximum(done[0].times.total, jnp.where(laid.pipeline > 1, paced, 0.0)), paced
+        ready = paced if decoding else paced / laid.attention_data  # other groups fill other prompts meanwhile
+        return jnp.maximum(done[0].times.total, jnp.where(laid.pipeline > 1, paced, 0.0)), ready
 
     return jax.vmap(one)(points)
 
@@ -155,7 +159,8 @@ def replica(
         steps[kind], intervals[kind] = (Table(kept, np.asarray(answer).reshape(shape)) for answer in answers)
     size = Table([contexts], np.array([float(_whole_cache(candidate, float(n))) for n in contexts]))
     capacity = _capacity(candidate, mapping, max(slots, chunk), float(longest))
-    return Replica(int(mapping.data), slots, capacity, float(mapping.pipeline) > 1, steps, intervals, size)
+    apart = float(mapping.pipeline) * float(mapping.attention_data) > 1
+    return Replica(int(mapping.data), slots, capacity, apart, steps, intervals, size)
 
 
 def _whole_cache(candidate: Candidate, context: float) -> Any:
@@ -182,6 +187,11 @@ def step_times(found: Template, wanted: Wanted, rules: Rules, trace: Trace) -> t
     by name, with that of a pool that fills prompts."""
     from dse.single import answer
 
+    if float(found.candidate.model.cache_elements(1.0)) == 0:
+        raise ValueError(
+            "model: it keeps nothing between its steps, so it has no requests of prompts and answers to serve; write "
+            "task=evaluate for it"
+        )
     if found.candidate.draft is not None:
         raise ValueError("draft: a trace is served without guesses; write draft=none, or task=evaluate for the draft")
     chosen = answer(found, wanted)

@@ -10,7 +10,7 @@ from typing import Any
 from dse.console import console, digits, table
 from dse.findings import labelled
 from dse.metrics import SECTIONS
-from dse.results import head
+from dse.results import DEGREES, head
 
 MOST_ROWS = 30  # rows of the front that the terminal shows
 
@@ -26,7 +26,7 @@ def front_columns(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
             factor = shown["factor"]
             cell = lambda p, s=section, n=name, f=factor: p[s][n] * f  # noqa: E731
             columns.append((head(label, shown["unit"]), cell))
-    names = ("tensor", "pipeline", "expert", "data", "batch", "users", "weights", "cache")
+    names = (*DEGREES, "weights", "cache")
     columns += [(f"mapping.{name}", lambda p, n=name: p["mapping"][n]) for name in names]
     return [*columns, ("command", lambda p: p["command"])]
 

@@ -45,7 +45,7 @@ def _table(path: Path, rate: float | None, seed: int) -> Trace:
         raise ValueError(f"trace: {path}: this is no table of comma-separated values: {error}") from None
     columns = _columns(path, list(table.columns), rate)
     if not len(table):
-        raise ValueError(f"trace: {path}: there are no requests below the heads")
+        raise ValueError(f"trace: {path}: there are no requests below the heads; give a row for each")
 
     def row(i: int) -> str:
         return f"trace: {path}: line {i + 2}"
@@ -81,7 +81,9 @@ def _numbers(cells: Any, head: str, row: Any) -> np.ndarray:
     values = np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=float)
     if np.any(bad := np.isnan(values)):
         i = int(np.argmax(bad))
-        raise ValueError(f"{row(i)}: {head} is {cells.iloc[i]!r}, which is no number")
+        raise ValueError(
+            f"{row(i)}: {head} is {cells.iloc[i]!r}, which is no number; drop such requests or give theirs"
+        )
     return values
 
 
@@ -143,5 +145,5 @@ def _objects(path: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
 def _number(one: Mapping[str, Any], head: str, place: str) -> float:
     value = one.get(head)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{place}: {head} is {value!r}, which is no number")
+        raise ValueError(f"{place}: {head} is {value!r}, which is no number; drop such requests or give theirs")
     return float(value)

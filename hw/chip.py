@@ -130,6 +130,7 @@ class Chip(eqx.Module):
         fetched = self.moving_time(size, beside, work.held(place), state)
         moved = work.causes(jnp.maximum(fetched, engine.fill), self.moving_time(0.0, left, place.cache, state))
         taken = self.moving_energy(size, 0.0, work.held(place), state) + engine.fill_energy
+        taken = taken * work.spent  # joules are of all devices' mean, seconds of the busiest
         spent = work.causes(taken, self.moving_energy(0.0, left, place.cache, state))
         vector = work.vector_ops / (self.vector.rate * state.logic.derating)
         joules = work.vector_ops * self.vector.energy * state.logic.switching

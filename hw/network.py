@@ -55,12 +55,14 @@ def layout(fanouts: tuple[Any, ...], devices: Any, inner: Any = 1.0) -> Layout:
 
 
 class Step(NamedTuple):
-    """One level as a group of devices uses it: so many parts of all, with so many of its devices inside each."""
+    """One level as a group of devices uses it: so many parts of all, with so many of its devices inside each, and so
+    many groups beside each other in a part, which share its link."""
 
     link: Link
     parts: Any
     of: Any
     inside: Any
+    beside: Any
     outermost: Any
 
 
@@ -70,6 +72,8 @@ class Group(NamedTuple):
     Inside, a level reduce-scatters, so that the next sees S bytes for each of its parts however many devices the part
     has; the outermost used level all-reduces; then all-gathers run back in. For short messages one-shot exchanges of
     the whole S at every level can be faster; the faster of both is taken, and its energy.
+    Devices that are apart have devices of other groups between them; these exchange at the same time, so what leaves a
+    part over its link is that of all groups beside each other in it.
     Left out: chunks, by which levels could work at the same time.
     """
 
@@ -78,8 +82,8 @@ class Group(NamedTuple):
     copies: Any
 
     def _instances(self, step: Step) -> Any:
-        """How many exchanges of a level run side by side."""
-        return self.devices / (step.parts * step.inside) * self.copies
+        """How many exchanges of a level run side by side, those that share links taken as one."""
+        return self.devices / (step.parts * step.inside) * self.copies / step.beside
 
     def _in_turn(self, exchanges: list[Transfer]) -> Transfer:
         """One level after the other; joules of all instances."""
@@ -89,15 +93,16 @@ class Group(NamedTuple):
     def all_reduce(self, partial: Any, total: Any) -> Transfer:
         """An all-reduce of `partial` bytes on each device before adding, and `total` bytes after."""
         scattered, one_shot = [], []
-        for link, parts, of, inside, outermost in self.steps:
-            inner, outer = link.two_phase(partial, total, parts, of), link.all_reduce(partial, total, parts, of)
+        for link, parts, of, inside, beside, outermost in self.steps:
+            sizes = partial * beside, total * beside
+            inner, outer = link.two_phase(*sizes, parts, of), link.all_reduce(*sizes, parts, of)
             scattered.append(Transfer(*(jnp.where(outermost, o, i) for i, o in zip(inner, outer, strict=True))))
-            one_shot.append(link.one_shot(partial * inside, parts, of))
+            one_shot.append(link.one_shot(partial * inside * beside, parts, of))
         return faster(self._in_turn(scattered), self._in_turn(one_shot))
 
     def all_gather(self, size: Any) -> Transfer:
         """An all-gather after which each device has all `size` bytes."""
-        return self._in_turn([step.link.all_gather(size, step.parts, step.of) for step in self.steps])
+        return self._in_turn([step.link.all_gather(size * step.beside, step.parts, step.of) for step in self.steps])
 
     def reduce_scatter(self, size: Any) -> Transfer:
         """A reduce-scatter of `size` bytes on each device: an all-gather run backwards."""
@@ -108,7 +113,8 @@ class Group(NamedTuple):
 
         A part of i devices among p at a level sends i (p-1) i/n of `size` to the others. All levels work at once.
         """
-        moved = [s.link.all_to_all(size * s.inside**2 * s.parts / self.devices, s.parts, s.of) for s in self.steps]
+        shares = [step.inside**2 * step.beside * step.parts / self.devices for step in self.steps]
+        moved = [s.link.all_to_all(size * part, s.parts, s.of) for s, part in zip(self.steps, shares, strict=True)]
         slowest = moved[0].time
         for other in moved[1:]:
             slowest = jnp.maximum(slowest, other.time)
@@ -132,21 +138,25 @@ class Network(NamedTuple):
     def group(self, devices: Any, inner: Any = 1.0, copies: Any = 1.0) -> Group:
         """`devices` devices, each `inner` from the next, and `copies` of such groups that exchange at once, each by
         itself."""
-        steps, inside = [], 1.0
+        steps, inside, beside, between = [], 1.0, 1.0, inner
         for level, parts in zip(self.levels, layout(self.fanouts, devices, inner).parts, strict=True):
-            steps.append(Step(level.link, parts, level.fanout, inside, inside * parts >= devices))
-            inside = inside * parts
+            steps.append(Step(level.link, parts, level.fanout, inside, beside, inside * parts >= devices))
+            taken = jnp.minimum(between, level.fanout)
+            inside, beside, between = inside * parts, beside * taken, between / taken
         return Group(tuple(steps), devices, copies)
 
-    def hops(self, size: Any, stages: Any, inner: Any) -> Transfer:
-        """The sends of `size` bytes through `stages` groups of `inner` devices, one after the other, and back.
+    def hops(self, size: Any, stages: Any, inner: Any, messages: Any = 1.0) -> Transfer:
+        """The sends of `messages` messages of `size` bytes each through `stages` groups of `inner` devices, one after
+        the other, and back.
 
         A level is crossed (parts - 1) times for each of its outer parts; the way back crosses the outermost used.
+        Messages leave a stage by the links of all the parts that it fills at a level.
         """
-        time, energy, passed = 0.0, 0.0, stages
+        time, energy, passed, between = 0.0, 0.0, stages, inner
         for level, here in zip(self.levels, layout(self.fanouts, stages, inner).parts, strict=True):
-            passed = passed / here
+            passed, taken = passed / here, jnp.minimum(between, level.fanout)
             crossings = (here - 1) * passed + jnp.where((passed == 1) & (here > 1), 1.0, 0.0)
-            time = time + crossings * level.link.send(size, level.fanout)
-            energy = energy + crossings * level.link.energy * size
+            time = time + crossings * level.link.send(size * jnp.maximum(1.0, messages / taken), level.fanout)
+            energy = energy + crossings * level.link.energy * size * messages
+            between = between / taken
         return Transfer(time, energy)

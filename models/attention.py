@@ -55,6 +55,15 @@ class GroupedQueryAttention(Mixer):
         products = self.head_dim * (hidden * (self.heads + inner) + self.biased * inner)
         return products + self.output_biased * hidden + self.norm_weights + self.sinks * self.heads
 
+    def _key_columns(self, cut: Cut) -> Any:
+        """Columns of keys and values that a device computes: of its own heads, cut over those who share a context."""
+        local = self.key_value_heads / jnp.minimum(cut.heads, self.key_value_heads)
+        return 2 * local * self.head_dim / cut.sequence
+
+    def repeated_parameters(self, hidden: Any, cut: Cut) -> Any:
+        """Projections of keys and values, where a head is held more than once."""
+        return hidden * (self._key_columns(cut) - 2 * self.key_value_heads * self.head_dim / cut.tensor)
+
     def cache_elements(self, context: Any) -> Any:
         return 2 * self.key_value_heads * self.head_dim * reached(context, self.window, self.chunk)
 
@@ -73,7 +82,7 @@ class GroupedQueryAttention(Mixer):
             products += self._attend(segment, cut)
         products += (WeightProduct(batch.tokens, jnp.ceil(self.heads * self.head_dim / cut.tensor), hidden),)
         exchanges = (
-            Gather(batch.tokens * width, cut.context_span),
+            Gather(batch.tokens * (width + self._key_columns(cut) * cut.sequence), cut.context_span),
             Gather(batch.tokens * width * (1 + 2 / self.head_dim), cut.context_span, 1.0),
             AllReduce(batch.tokens * hidden, cut.tensor_span),
         )
@@ -92,7 +101,7 @@ class GroupedQueryAttention(Mixer):
         )
 
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> WeightProduct:
-        columns = jnp.ceil((self.heads + 2 * self.key_value_heads) * self.head_dim / cut.tensor)
+        columns = jnp.ceil(self.heads * self.head_dim / cut.tensor + self._key_columns(cut))
         held = jnp.minimum(cut.heads, self.key_value_heads) * cut.sequence
         written = tokens * 2 * self.key_value_heads * self.head_dim / held
         return WeightProduct(tokens, hidden, columns, written, ROTARY_OPS * tokens * columns)

@@ -40,7 +40,8 @@ class MixtureOfExperts(FeedForward):
       A > 1: a device hands on t / tensor tokens, m times: a shuffle of m t h / tensor over the sets; the devices of a
       set gather what came to each, s m t h / tensor; both run back with partial sums, those of a device's experts added
       up before; then an all-gather of t h over `tensor`, or an all-reduce where shared experts left partial sums there.
-    Shared experts and the router are cut over `tensor` alone. Energies count every set as busy as the busiest.
+    Shared experts and the router are cut over `tensor` alone. Weights are
+    paid for where they are fetched, on average over the sets; arithmetic as if every set were as busy as the busiest.
     Left out: the scores' gather; that tokens of a set's own group may be there already; limits on how many nodes a
     token may reach.
     """
@@ -87,9 +88,11 @@ class MixtureOfExperts(FeedForward):
 
     def touched(self, tokens: Any, cut: Cut) -> Any:
         """Experts of the busiest set that a step of `tokens` tokens of each attention group touches, one at least."""
-        visitors = self.load(tokens, cut) * cut.expert / self.top_k
-        chance = 1 - (1 - self.top_k / self.routed) ** visitors
-        return jnp.maximum(self.routed / cut.expert * chance, 1.0)
+        return jnp.maximum(self._expected(self.load(tokens, cut) * cut.expert / self.top_k, cut), 1.0)
+
+    def _expected(self, visitors: Any, cut: Cut) -> Any:
+        """Experts of a set that so many tokens touch on average."""
+        return self.routed / cut.expert * (1 - (1 - self.top_k / self.routed) ** visitors)
 
     def sets(self, cut: Cut) -> Any:
         """Sets of experts that a token touches, on average."""
@@ -108,9 +111,10 @@ class MixtureOfExperts(FeedForward):
         touched, local = self.touched(tokens, cut), jnp.ceil(self.width / cut.slices)
         vectors = self.load(tokens, cut) / touched
         gates = GATE_OPS * self.load(tokens, cut) * local
+        spent = self._expected(tokens * cut.attention_data, cut) / touched
         return (
-            ExpertProduct(vectors, hidden, (1 + self.gated) * local, touched, gates),
-            ExpertProduct(vectors, local, hidden, touched),
+            ExpertProduct(vectors, hidden, (1 + self.gated) * local, touched, gates, spent),
+            ExpertProduct(vectors, local, hidden, touched, spent=spent),
         )
 
     def _exchanges(self, elements: Any, cut: Cut) -> tuple[Exchange, ...]:

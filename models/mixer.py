@@ -27,6 +27,10 @@ class Mixer(eqx.Module):
     def parameters(self, hidden: Any) -> Any:
         """Weights, of a model `hidden` wide."""
 
+    def repeated_parameters(self, hidden: Any, cut: Cut) -> Any:
+        """Weights of a device beyond its even share, of what several devices hold; none where all are cut."""
+        return 0.0
+
     @abstractmethod
     def cache_elements(self, context: Any) -> Any:
         """Elements that one sequence of `context` tokens holds in the cache."""

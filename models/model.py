@@ -90,7 +90,9 @@ class Model(eqx.Module):
         """Weights, experts apart, on one device of a stage with `layers` layers and an end; with all layers, both
         ends."""
         ends = jnp.where(layers < self.layers, self.stage_end_parameters(), self.end_parameters())
-        return (layers / self.layers * self.layer_parameters() + ends) / cut.tensor
+        repeated = self.over_layers(lambda block: block.mixer.repeated_parameters(self.hidden, cut))
+        even = (layers / self.layers * self.layer_parameters() + ends) / cut.tensor
+        return even + layers / self.layers * repeated
 
     def held_expert_parameters(self, cut: Cut, layers: Any) -> Any:
         """Weights of experts on one device of a stage with `layers` layers."""

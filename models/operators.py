@@ -23,6 +23,7 @@ class WeightProduct(NamedTuple):
     vector_ops: Any = 0.0
 
     products = 1.0
+    spent = 1.0  # every device fetches as much
 
     @property
     def held_elements(self) -> Any:
@@ -44,13 +45,17 @@ class WeightProduct(NamedTuple):
 
 
 class ExpertProduct(NamedTuple):
-    """So many products (vectors, inputs) x (inputs, outputs) with weights of experts held still, on one device."""
+    """So many products (vectors, inputs) x (inputs, outputs) with weights of experts held still, on one device.
+
+    Times are of the busiest device; spent : what all devices fetch on average, over what that one fetches.
+    """
 
     vectors: Any
     inputs: Any
     outputs: Any
     products: Any
     vector_ops: Any = 0.0
+    spent: Any = 1.0
 
     cache_written = 0.0
 
@@ -87,6 +92,8 @@ class CacheProduct(NamedTuple):
     cache_written: Any = 0.0
     vector_ops: Any = 0.0
     there: Any = 0.0
+
+    spent = 1.0  # every device fetches as much
 
     @property
     def held_elements(self) -> Any:

@@ -96,7 +96,8 @@ def layer_operators(model: dict[str, Any], shards: Shards, tokens: int, context:
     """One layer on one device, in order."""
     attention, hidden, t = layer_of(model)["mixer"], model["hidden"], shards.tensor
     heads, kv, dim = attention["heads"], attention["key_value_heads"], attention["head_dim"]
-    projected = math.ceil((heads + 2 * kv) * dim / t)
+    keys = 2 * dim * max(1, kv // shards.heads) / shards.contexts  # those of its own heads, however often they are held
+    projected = math.ceil(heads * dim / t + keys)
     local = math.ceil(kv / min(kv, shards.heads))
     products, seen = tokens * local, math.ceil(context / shards.contexts)
     group = heads // shards.heads // local
@@ -342,7 +343,8 @@ def layer_exchanges(cfg: dict[str, Any], shards: Shards, tokens: int) -> float:
     answers = queries * (1 + 2 / attention["head_dim"])  # with the maximum and the sum of each head's softmax
     heads, group = spans_of(levels, shards.contexts), spans_of(levels, shards.tensor)
     state = tokens * model["hidden"]
-    gathered = scatter_all(heads, queries * element_bytes(total))
+    keys = tokens * 2 * attention["head_dim"] * max(1, attention["key_value_heads"] // shards.heads)
+    gathered = scatter_all(heads, (queries + keys) * element_bytes(total))
     scattered = scatter_all(heads, answers * element_bytes(partial))
     return gathered + scattered + 2 * all_reduce(group, state * element_bytes(partial), state * element_bytes(total))
 

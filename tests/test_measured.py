@@ -6,10 +6,10 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from machines import mapping
 
 from dse.evaluate import evaluate
 from dse.measured import folder
-from dse.metrics import Mapping
 from dse.problem import template
 
 DATA = folder()
@@ -43,7 +43,7 @@ def test_static_batches_on_h100():
             (float(row.input_len), float(row.output_len)),
         )
         batch = float(row.batch_or_concurrency)
-        metrics = predict(candidate, Mapping(float(row.tp), 1.0, 1.0, 1.0, batch, batch, 0.0, 0.0)).metrics
+        metrics = predict(candidate, mapping(float(row.tp), batch=batch)).metrics
         seconds = batch * metrics.time_to_first_token + row.output_len * metrics.time_per_output_token
         errors.setdefault(row.model_key, []).append(float(seconds) * 1e3 / row.value - 1)
     for name, found in errors.items():

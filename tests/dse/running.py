@@ -53,6 +53,6 @@ def run_process(folder: Path, *words: str, **environment: str) -> Done:
     """The command line as `python -m dse` in `folder`."""
     start = time.perf_counter()
     done = subprocess.run(
-        [*COMMAND, *words], cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=180
+        [*COMMAND, *words], cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=400
     )
     return Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - start)

@@ -311,10 +311,10 @@ def unreachable(own: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
 
 
 def test_a_server_that_is_down_costs_seconds_and_no_files(unreachable: tuple[Path, Done]) -> None:
-    """Two retries and their pauses: less than half a minute, most of which is the search."""
+    """Two retries and their pauses, beside the search: a client left to itself hangs for 246 s."""
     folder, done = unreachable
     assert done.code == 0, done.err
-    assert done.seconds < 60
+    assert done.seconds < 150
     assert "not logged to http://127.0.0.1:9" in done.out
     assert f"dse task=log run={folder / 'study'}" in done.out
     assert {path.name for path in (folder / "study").iterdir()} >= {
@@ -383,7 +383,7 @@ def test_own_machines_and_models_are_picked_like_the_shipped_ones(tmp_path: Path
     own = tmp_path / "mine"
     for group, name, text in (
         ("hw", "large_card", "defaults: [corsair_card, _self_]\nlevels: {card: {fanout: 4}}\n"),
-        ("model", "half_8b", "defaults: [llama3_8b, _self_]\nlayers: 16\n"),
+        ("model", "half_8b", "defaults: [llama3_8b, _self_]\nblocks: {all: {layers: 16}}\n"),
     ):
         (own / group).mkdir(parents=True)
         (own / group / f"{name}.yaml").write_text(text)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from machines import candidate, mapping
+from machines import candidate, files, mapping
 
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Answer, Mapping
 
 ONE = mapping(8, 1, batch=32)
 ROUNDING = 1e-9
-NAMES = ("whole_prompts", "chunked", "static")
+NAMES = files("scheduler")
 
 
 def found(name: str, *overrides: str) -> Candidate:

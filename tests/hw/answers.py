@@ -314,6 +314,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "Mixer": (
         Question("cache_heads", "", lambda it, a, q: it.cache_heads),
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
+        Question("repeated_parameters", "", lambda it, a, q: it.repeated_parameters(4096.0, CUT)),
         Question("cache_elements", "", lambda it, a, q: it.cache_elements(1000.0)),
         Question("held_cache_elements", "", lambda it, a, q: it.held_cache_elements(1000.0, CUT)),
         Question("is_whole", "", lambda it, a, q: it.is_whole(CUT)),
@@ -342,6 +343,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("sets", "", lambda it, a, q: it.sets(SPREAD)),
     ),
     "Block": (
+        Question("expert_parameters", "", lambda it, a, q: it.expert_parameters(4096.0)),
         Question("parameters", "", lambda it, a, q: it.parameters(4096.0)),
         Question("active_parameters", "", lambda it, a, q: it.active_parameters(4096.0)),
         Question("work", "", lambda it, a, q: numbers(it.work(4096.0, BATCH, CUT))),
