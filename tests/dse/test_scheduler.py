@@ -85,6 +85,20 @@ def test_prompts_that_come_faster_than_chunks_fill_them_wait() -> None:
     assert decoding + waiting == pytest.approx(32, rel=ROUNDING)
 
 
+@pytest.mark.parametrize("users", [1, 2, 16, 64])
+@pytest.mark.parametrize("name", ["chunked", "static"])
+@pytest.mark.parametrize("output", [16, 64, 512])
+def test_there_are_as_many_users_as_there_are(name: str, users: int, output: int) -> None:
+    """Each waits for a first token, then gets the others: requests a second times that are the users (Little's law).
+
+    A static batch has its first tokens at once, and then one step less than tokens."""
+    laid = mapping(8, 1, batch=users)
+    given = answer(name, laid, f"serving.output={output}", "serving.prompt=4096").metrics
+    requests = float(given.tokens_per_second) / output
+    inside = requests * float(given.time_to_first_token + output * given.time_per_output_token)
+    assert inside == pytest.approx(users, rel=ROUNDING)
+
+
 def test_a_prefix_in_the_cache_is_not_filled() -> None:
     """Half of the prompt is there already: the rest attends to it, so more than half of the time is left."""
     laid = mapping(8, 1, batch=32)

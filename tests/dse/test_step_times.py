@@ -135,3 +135,16 @@ def test_two_pools_at_low_load_are_the_steady_state() -> None:
     steady = steady_state(one, wanted, chosen, requests, 1.0)
     for name in ("time_to_first_token", "time_per_output_token"):
         assert np.mean(columns[name]) == pytest.approx(steady[name], rel=NEAR), name
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_groups_fill_prompts_side_by_side(groups: int) -> None:
+    """Prompts alone, however many attention groups: as many a second as the steady state of a pool that fills."""
+    one = template(["hw=dgx_h100", "format=bf16", "model=mixtral_8x7b", "serving=chat"])
+    laid = mapping(2, 1, attention_data=groups, expert=groups, batch=groups)
+    prompt = int(one.candidate.serving.prompt)
+    times = replica(one.candidate, laid, SLOTS, LONG, 0, [prompt])
+    alone = float(evaluate(one.candidate, laid).metrics.time_to_first_token)
+    assert times.step(0, 0, prompt, 0.0) == pytest.approx(alone, rel=1e-6)
+    assert times.interval(0, 0, prompt, 0.0) == pytest.approx(alone / groups, rel=1e-6)
+    assert times.pipelined == (groups > 1)

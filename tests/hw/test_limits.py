@@ -168,6 +168,29 @@ def test_a_context_exchange_counts_every_group() -> None:
     assert float(joules) == pytest.approx(expected, rel=ROUNDING)
 
 
+def test_groups_that_stand_apart_share_the_links_between_them() -> None:
+    """One device of each of eight servers, sixty-four such groups: a server's port carries what all devices send."""
+    network, size = candidate("hw=squadrack_ethernet").hw.network, 64e6
+    rack = network.levels[-1].link
+    group = network.group(8.0, 64.0, 64.0)
+    hand = 64 * size * 7 / 8 / rack.rate()
+    assert float(group.all_to_all(size).time) == pytest.approx(float(hand), rel=0.01)  # and a hop
+    assert float(group.all_gather(size).time) == pytest.approx(float(hand), rel=0.01)
+    alone = network.group(8.0, 64.0, 1.0)  # one group alone shares links all the same: its neighbours do as it does
+    assert float(group.all_reduce(size, size).energy) == pytest.approx(64 * float(alone.all_reduce(size, size).energy))
+
+
+def test_messages_of_many_groups_share_the_way_to_the_next_stage() -> None:
+    """Four groups in a server send through its one port; four groups over four cards have a link each."""
+    network, size = candidate("hw=squadrack_ethernet").hw.network, 1e6
+    one, four = (float(network.hops(size, 2.0, 64.0, n).time) for n in (1.0, 4.0))
+    latency = float(network.hops(0.0, 2.0, 64.0).time)
+    assert four - latency == pytest.approx(4 * (one - latency), rel=1e-9)
+    assert float(network.hops(size, 2.0, 64.0, 4.0).energy) == pytest.approx(
+        4 * float(network.hops(size, 2.0, 64.0).energy)
+    )
+
+
 def test_hops_cross_every_border_once_and_come_back() -> None:
     """Eight stages on two packages of four: three borders inside each, one between them, and the way back over that.
 

@@ -140,3 +140,11 @@ def test_whole_numbers_of_experts_and_devices() -> None:
     assert bool(after.is_whole(Cut(4.0, 1.0, 2.0, 8.0)))
     assert not bool(after.is_whole(Cut(3.0, 1.0, 1.0, 3.0)))  # experts
     assert not bool(after.is_whole(Cut(2.0, 1.0, 1.0, 4.0)))  # devices
+
+
+def test_weights_are_paid_for_where_they_are_fetched() -> None:
+    """A token on 64 sets of four experts wakes at most eight of them; the time is that of a set which has one."""
+    after, cut = experts(256, 8), Cut(1.0, 1.0, 64.0, 64.0)
+    product = next(o for o in after.work(64.0, 1 / 64, cut).operators if isinstance(o, ExpertProduct))
+    assert float(product.products) == 1
+    assert 64 * float(product.products * product.spent) == pytest.approx(8, rel=1e-9)
