@@ -71,6 +71,7 @@ def test_goodput_does_not_ask_how_many_come() -> None:
     assert float(few.goodput_users) == float(many.goodput_users)
 
 
+@pytest.mark.slow
 def test_mappings_may_be_compared_by_goodput() -> None:
     """The best by goodput is the best of all mappings, each asked by itself."""
     free = Wanted("goodput", weights="sram", cache="sram")
@@ -82,6 +83,7 @@ def test_mappings_may_be_compared_by_goodput() -> None:
     assert float(found.metrics.goodput) == max(each) > 0
 
 
+@pytest.mark.slow
 def test_the_curve_marks_what_no_other_load_beats() -> None:
     found = template(["hw=corsair_card", "model=llama3_8b", "model.blocks.all.layers=4", "serving=chat"])
     choices = grids([found.candidate], own_fanouts(found.candidate), ONE_WAY)
