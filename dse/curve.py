@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,11 @@ from dse.console import digits, table
 from dse.evaluate import Candidate
 from dse.grids import Grids
 from dse.mapping import Wanted
-from dse.problem import Template, best_of_each, flat
+from dse.metrics import Answer
+from dse.problem import Template, flat
+from dse.ready import best_of
 from dse.results import point
+from dse.step import in_loops
 
 LOADS = 2.0 ** np.arange(21)  # users
 SHOWN = ("tokens_per_second_per_user", "tokens_per_second", "time_to_first_token", "time_per_output_token")
@@ -29,8 +33,16 @@ def over_loads(candidate: Candidate, choices: Grids, wanted: Wanted, loads: Sequ
     users = np.asarray(loads, float)
     one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
     found = replace(one, serving=replace(one.serving, users=jnp.asarray(users)))
-    shapes = [leaf.ndim for leaf in jax.tree.leaves(found)]
-    return flat(jax.device_get(best_of_each(found, choices, wanted, tuple(ndim > 0 for ndim in shapes))))
+    return flat(jax.device_get(best_under(found, choices, wanted)))
+
+
+@functools.partial(jax.jit, static_argnames="wanted")
+def best_under(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
+    """The answers about a candidate whose users are an array, [loads]."""
+    alone = jax.tree.map(lambda leaf: None, candidate)
+    axes = replace(alone, serving=replace(alone.serving, users=0))
+    with in_loops():
+        return jax.vmap(lambda one: best_of(one, choices, wanted), in_axes=(axes,))(candidate)
 
 
 def rows(columns: Mapping[str, np.ndarray], found: Template) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from dse.metrics import Answer
 from dse.ready import best_of
 from dse.schema import build, nearest, paths, recheck, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
+from dse.step import in_loops
 
 MOST_STRUCTURES = 4096
 
@@ -154,7 +155,8 @@ def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: 
 @functools.partial(jax.jit, static_argnames="wanted")
 def best_of_one(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
     """The answer about one candidate under its best mapping."""
-    return best_of(candidate, choices, wanted)
+    with in_loops():
+        return best_of(candidate, choices, wanted)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import jax
@@ -74,12 +76,24 @@ def attribute(bounds: Bounds, overhead: Any) -> Times:
 
 
 MOST_UNROLLED = 20  # operators beyond which a loop's shorter compilation outweighs its slower run
+_most_unrolled = ContextVar("most_unrolled", default=MOST_UNROLLED)
+
+
+@contextmanager
+def in_loops() -> Iterator[None]:
+    """What is traced inside has loops for its operators: programs for a few candidates, which compile in half the time
+    and run a few times longer."""
+    before = _most_unrolled.set(0)
+    try:
+        yield
+    finally:
+        _most_unrolled.reset(before)
 
 
 def each(items: Sequence[Any], answer: Callable[[Any], Any]) -> list[Any]:
     """`answer` of every item: few are written out one after the other; of many, those of one type become one table,
     [items], and one loop, so that a program has each question once."""
-    if len(items) <= MOST_UNROLLED:
+    if len(items) <= _most_unrolled.get():
         return [answer(item) for item in items]
     places: dict[type, list[int]] = {}
     for index, item in enumerate(items):

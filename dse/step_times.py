@@ -17,6 +17,7 @@ from dse.holding import cache_bytes, weight_bytes
 from dse.mapping import Wanted
 from dse.metrics import Mapping
 from dse.schedule import in_flight, micro_batch, passes
+from dse.step import in_loops
 from models.batch import Batch
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def seconds(candidate: Candidate, mapping: Mapping, points: Any, decoding: bool,
         ready = paced if decoding else paced / laid.attention_data  # other groups fill other prompts meanwhile
         return jnp.maximum(done[0].times.total, jnp.where(laid.pipeline > 1, paced, 0.0)), ready
 
-    return jax.vmap(one)(points)
+    with in_loops():
+        return jax.vmap(one)(points)
 
 
 def _joined(batches: Sequence[Batch]) -> Batch:

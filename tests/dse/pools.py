@@ -16,6 +16,7 @@ from dse.metrics import Answer, Mapping
 from dse.problem import template
 from dse.ready import best_of, prepared
 from dse.steady import Ready
+from dse.step import in_loops
 
 MODEL = ("model=llama3_8b", "model.blocks.all.layers=4", "model.vocabulary=8192")
 SMALL = ("hw=corsair_card", *MODEL, "serving=chat", "serving.users=8")
@@ -32,18 +33,21 @@ def small(*overrides: str) -> Candidate:
 
 @functools.partial(jax.jit, static_argnames="wanted")
 def _best(candidate: Candidate, choices: Any, wanted: Wanted) -> Answer:
-    return best_of(candidate, choices, wanted)
+    with in_loops():
+        return best_of(candidate, choices, wanted)
 
 
 @functools.partial(jax.jit, static_argnames="wanted")
 def _ready(candidate: Candidate, choices: Any, wanted: Wanted) -> Ready:
-    return prepared(candidate, choices, wanted)
+    with in_loops():
+        return prepared(candidate, choices, wanted)
 
 
 @jax.jit
 def answered(candidate: Candidate, mapping: Mapping, ready: Ready) -> Answer:
     """The answer under a mapping, goodput apart."""
-    return evaluate(candidate, mapping, ready)
+    with in_loops():
+        return evaluate(candidate, mapping, ready)
 
 
 def best(candidate: Candidate, wanted: Wanted = ONE_WAY) -> Answer:
