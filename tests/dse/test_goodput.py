@@ -33,7 +33,7 @@ def test_the_largest_that_holds_is_found(most: int) -> None:
     assert said.tolist() == np.where(expected > 0, 2 * expected, -1).tolist()
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", ["whole prompts", pytest.param("chunks", marks=pytest.mark.slow), "two pools"])
 def test_goodput_is_the_last_load_in_time(kind: str) -> None:
     """Random traffic and targets, all loads tried one by one; what halving assumes, that who is late stays late when
     more come, holds as well."""

@@ -79,6 +79,7 @@ def test_a_link_without_end_leaves_the_filling_alone() -> None:
     assert float(found.metrics.time_to_first_token) == pytest.approx(float(found.prefill.fill_time), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_more_machines_fill_in_proportion_and_cost_in_proportion() -> None:
     one = small(*SAME)
     assert one.prefill is not None
@@ -123,6 +124,7 @@ def test_the_decoding_batch_just_holds_those_who_decode(leaps: bool) -> None:
         assert leaps or batch == holds.index(True) + 1
 
 
+@pytest.mark.slow
 def test_slopes_are_finite() -> None:
     candidate = small(*SAME)
     settled, laid = ready(candidate), best(candidate).mapping

@@ -22,8 +22,12 @@ from dse.traces import synthetic_files
 MACHINE = ("task=serve", "hw=corsair_server", "model=llama3_8b", "tracking=none", "hydra.run.dir=run")
 
 
+STEADY = {"users": 2.0, "time_to_first_token": 0.1, "time_per_output_token": 0.01, "tokens_per_second": 200.0}
+
+
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "steady_state", lambda *_: STEADY)
     monkeypatch.setattr(serve, "step_times", lambda *_: (Roofline(replicas=2), {"tensor": 4, "replicas": 2}))
 
 
@@ -92,6 +96,7 @@ def test_a_synthetic_trace_of_ones_own(tmp_path, plain):
 
 def test_what_is_too_much_is_said(tmp_path, monkeypatch):
     small = Roofline(cache_capacity=131072.0 * 1500)
+    monkeypatch.setattr(serve, "steady_state", lambda *_: STEADY)
     monkeypatch.setattr(serve, "step_times", lambda *_: (small, {}))
     done, found = served(tmp_path, "requests=200", "rate=1000", "simulation.search_requests=50")
     assert found["requests"]["refused"] > 0

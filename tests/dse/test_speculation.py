@@ -92,6 +92,7 @@ def test_a_round_is_so_many_steps_of_the_draft_and_one_pass_of_the_model() -> No
     assert float(found.draft.round_time) == pytest.approx(seconds, rel=EXACT)  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_draft_takes_memory_where_the_model_is() -> None:
     candidate = drafted(tokens=3)
     layers = [jnp.asarray(n) for n in (1.0, 2.0)]

@@ -34,7 +34,7 @@ def found(name: str, *more: str) -> Template:
     return template([*MACHINES[name], "model=llama3_8b", "serving=chat", *more])
 
 
-@pytest.fixture(scope="module", params=MACHINES)
+@pytest.fixture(scope="module", params=["array", pytest.param("stack", marks=pytest.mark.slow), "tiles"])
 def machine(request: pytest.FixtureRequest) -> Tables:
     one = found(request.param)
     prompts = [int(one.candidate.serving.prompt)]
