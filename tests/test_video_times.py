@@ -37,7 +37,10 @@ def test_a_step_takes_about_as_long_as_measured(case: str) -> None:
     assert FASTEST <= modelled / seconds <= SLOWEST
 
 
-@pytest.mark.parametrize("system", ["corsair_server", "dgx_h100", "wse3_cluster", "cpu_server"])
+@pytest.mark.parametrize(
+    "system",
+    ["dgx_h100", *(pytest.param(s, marks=pytest.mark.slow) for s in ("corsair_server", "wse3_cluster", "cpu_server"))],
+)
 @pytest.mark.parametrize("share", [0, 1])
 def test_a_prompt_is_as_good_as_free_on_every_machine(system: str, share: int) -> None:
     """The text encoder is left out; what is left of a prompt breaks nothing where starting an operator takes no
