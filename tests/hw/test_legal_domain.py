@@ -17,6 +17,7 @@ from machines import candidate, mapping, names, rules_of
 
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
+from dse.step import in_loops
 from hw.units import Rule
 
 # Every engine, memory, topology and package that ships stands in one of these.
@@ -69,7 +70,8 @@ def answers(machine: str) -> Callable[[Any, Any, Mapping], Any]:
 
     def of(leaves: Any, direction: Any, laid: Mapping) -> Any:
         def answer(moved: Any) -> Any:
-            found = evaluate(jax.tree.unflatten(shape, list(moved)), laid)
+            with in_loops():
+                found = evaluate(jax.tree.unflatten(shape, list(moved)), laid)
             return found.metrics, found.headroom, found.shares, found.energy_shares, found.cost_shares
 
         return jax.jvp(answer, (leaves,), (direction,))

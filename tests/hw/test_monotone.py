@@ -19,6 +19,7 @@ from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
 from dse.problem import leaf_index
 from dse.schedule import pace
+from dse.step import in_loops
 
 MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 ROUNDING = 1e-9  # relative: an improvement that changes nothing may still round otherwise in sums of a thousand terms
@@ -70,7 +71,8 @@ def times_of(machine: str) -> Callable[[np.ndarray, Mapping], Any]:
     shape = jax.tree.structure(cool(machine))
 
     def times(leaves: Any, laid: Mapping) -> Any:
-        answer = evaluate(jax.tree.unflatten(shape, list(leaves)), laid)
+        with in_loops():
+            answer = evaluate(jax.tree.unflatten(shape, list(leaves)), laid)
         return answer.metrics.time_per_output_token, answer.metrics.time_to_first_token, answer.legal
 
     return jax.jit(jax.vmap(times, in_axes=(0, None)), compiler_options=QUICKLY)
