@@ -414,7 +414,6 @@ def test_a_chip_without_levels_is_a_machine(own: Path) -> None:
     [
         ("hw=corsiar_card", "did you mean hw=corsair_card?"),
         ("hw.chip.engine.frequency=4 TB", "is not a quantity in Hz"),
-        ("format=fp8", "format=mxint8"),
     ],
 )
 def test_what_cannot_be_described_is_refused(tmp_path: Path, word: str, told: str) -> None:
@@ -423,3 +422,11 @@ def test_what_cannot_be_described_is_refused(tmp_path: Path, word: str, told: st
     assert done.code == 1
     assert told in done.err
     assert not list(tmp_path.rglob("describe.json"))
+
+
+def test_a_machine_described_in_numbers_that_it_cannot_take_is_warned_of(tmp_path: Path) -> None:
+    """Models are described in any numbers; what is then told of the machine means nothing, and says so."""
+    done = run_here(tmp_path, "task=describe", "model=llama3_8b", "format=fp8", "hydra.run.dir=run")
+    assert done.code == 0, done.err
+    cautions = json.loads((tmp_path / "run" / "describe.json").read_text())["hw"]["cautions"]
+    assert any("means nothing" in words and "format=mxint8" in words for words in cautions)

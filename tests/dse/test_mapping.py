@@ -170,9 +170,9 @@ def chosen_by_loop(found: Template, wanted: Wanted, most: bool) -> dict[str, Any
     ("name", "objective", "most"),
     [
         ("card", "time_per_output_token", False),
-        ("node", "time_per_output_token", False),
+        pytest.param("node", "time_per_output_token", False, marks=pytest.mark.slow),
         ("node", "tokens_per_second", True),
-        ("stack", "time_to_first_token", False),
+        pytest.param("stack", "time_to_first_token", False, marks=pytest.mark.slow),
     ],
 )
 def test_the_best_mapping_is_that_of_a_plain_loop(name: str, objective: str, most: bool) -> None:

@@ -29,6 +29,7 @@ MACHINES: dict[str, tuple[str, ...]] = {
     "node": ("hw=dgx_h100", "format=fp8"),
     "torus": ("hw=dgx_h100", "format=fp8", "hw/link@hw.levels.server.link=ici_torus", "hw.levels.server.fanout=16"),
 }
+NIGHTLY = ("gates", "charge", "torus")
 QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, run for milliseconds
 GIVEN = ("fanout", ".width", "link.columns")  # the mapping tiles them; a width must take the format
 FAR = 2.5  # factors of e that a number may lie from the shipped one
@@ -79,7 +80,9 @@ def answers(machine: str) -> Callable[[Any, Any, Mapping], Any]:
     return jax.jit(of, compiler_options=QUICKLY)
 
 
-@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    "machine", [pytest.param(name, marks=pytest.mark.slow) if name in NIGHTLY else name for name in MACHINES]
+)
 @MANY
 @given(seed=st.integers(0, 2**32 - 1))
 def test_every_answer_and_every_slope_is_a_number(machine: str, seed: int) -> None:
