@@ -58,9 +58,12 @@ def indexed(mapping: Mapping[str, Any], tiers: Sequence[str]) -> dict[str, float
 
 
 def broken(candidate: Candidate, point: Point, tiers: Sequence[str]) -> list[str]:
-    """The rules that a mapping does not keep, in words."""
+    """The rules that a mapping does not keep, in words; none of a legal one. `candidate` may have other numbers than
+    the one that was asked about."""
+    if point["legal"]:
+        return []
     kept = rules(candidate, Laid(**indexed(point["mapping"], tiers)))
-    return [words for words, holds in kept.items() if not bool(holds)]
+    return [words for words, holds in kept.items() if not bool(holds)] or ["its degrees do not tile the machine"]
 
 
 def why(winner: Point, loser: Point, objective: str, broken: Sequence[str]) -> str:
