@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -59,6 +60,7 @@ def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None)
     owned = Owned(machines(candidate, ready), found, candidate.serving.output)
     system, state, rate = candidate.hw, ready.state, found.rate
     energy, per_token = owned.energy(), found.token.total
+    paid, emitted = owned.paid(), owned.emitted()
     metrics = Metrics(
         time_to_first_token=found.first,
         time_per_output_token=per_token,
@@ -69,10 +71,10 @@ def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None)
         energy_per_token=energy,
         power=energy * rate,
         silicon_area=owned.over(lambda one: one.system.silicon_area()),
-        system_cost=owned.over(lambda one: one.system.ownership.price(one.built())),
-        cost_per_million_tokens=sum(owned.paid()) / rate * 1e6,
-        embodied_carbon=owned.over(lambda one: cost.total(one.made())),
-        carbon_per_million_tokens=sum(owned.emitted()) / rate * 1e6,
+        system_cost=owned.over(lambda one: one.system.ownership.price(one.built)),
+        cost_per_million_tokens=sum(paid) / rate * 1e6,
+        embodied_carbon=owned.over(lambda one: cost.total(one.made)),
+        carbon_per_million_tokens=sum(emitted) / rate * 1e6,
         clock=state.logic.frequency,
         junction_temperature=state.logic.temperature,
         memory_temperature=system.chip.hottest_memory(state),
@@ -83,8 +85,8 @@ def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None)
         headroom=headroom(owned.machines, found),
         shares=Shares(*(part / per_token for part in found.token)),
         energy_shares=EnergyShares(*(part / energy for part in found.energies), idle=owned.idle() / energy),
-        cost_shares=CostShares(*shares_of(owned.paid())),
-        carbon_shares=CarbonShares(*shares_of(owned.emitted())),
+        cost_shares=CostShares(*shares_of(paid)),
+        carbon_shares=CarbonShares(*shares_of(emitted)),
         mapping=found.mapping,
         legal=is_legal(candidate, mapping, ready),
         **besides(candidate, found, ready),
@@ -148,18 +150,11 @@ def headroom(machines: Sequence[Machine], found: Steady) -> Headroom:
     pairs = [(one.system.chip, one.state) for one in machines]
     return Headroom(
         memory=found.memory,
-        power=_least([chip.power_headroom(state) for chip, state in pairs]),
-        heat=_least([chip.heat_headroom(state) for chip, state in pairs]),
-        clock=_least([chip.clock_headroom(state) for chip, state in pairs]),
+        power=functools.reduce(jnp.minimum, (chip.power_headroom(state) for chip, state in pairs)),
+        heat=functools.reduce(jnp.minimum, (chip.heat_headroom(state) for chip, state in pairs)),
+        clock=functools.reduce(jnp.minimum, (chip.clock_headroom(state) for chip, state in pairs)),
         latency=found.latency,
     )
-
-
-def _least(values: Sequence[Any]) -> Any:
-    least = values[0]
-    for value in values[1:]:
-        least = jnp.minimum(least, value)
-    return least
 
 
 def besides(candidate: Candidate, found: Steady, ready: Ready) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -45,7 +46,4 @@ def memory_headroom(system: System, state: State, mapping: Mapping, held: tuple[
     for index, (tier, there) in enumerate(zip(system.chip.tiers, state.tiers, strict=True)):
         used = jnp.where(mapping.weights == index, weights, 0.0) + jnp.where(mapping.cache == index, cache, 0.0)
         left.append(tier.bytes_held(there) - used - (activations if index == 0 else 0.0))
-    worst = left[0]
-    for other in left[1:]:
-        worst = jnp.minimum(worst, other)
-    return worst
+    return functools.reduce(jnp.minimum, left)

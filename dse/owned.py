@@ -21,23 +21,18 @@ ENDS = 2.0  # of a link between two machines, each with what a part needs to be 
 
 
 class Machine(NamedTuple):
-    """`count` equal machines, the links that join each to the one that decodes, and what fills prompts there: joules
-    of a prompt."""
+    """`count` equal machines, the links that join each to the one that decodes, and what fills prompts there.
+
+    built : USD of one, its link with it; made : kg to make one; prompt : joules of a prompt.
+    """
 
     system: System
     state: State
+    built: cost.CostGroups
+    made: carbon.CarbonGroups
     count: Any = 1.0
     link: Link | None = None
     prompt: Any = 0.0
-
-    def built(self) -> cost.CostGroups:
-        """USD of one, its link with it."""
-        groups = cost.groups(self.system.cost_terms())
-        return groups if self.link is None else groups._replace(system=groups.system + ENDS * self.link.part_cost)
-
-    def made(self) -> carbon.CarbonGroups:
-        """kg to make one."""
-        return carbon.groups(self.system.carbon_terms())
 
     def idle_power(self) -> Any:
         """Watts of all of them, working or not."""
@@ -75,23 +70,31 @@ class Owned(NamedTuple):
         """USD per second of serving, by what is paid for."""
         terms = []
         for one, power in zip(self.machines, self._powers(), strict=True):
-            terms.append(one.system.ownership.cost_terms(cost.times(one.built(), one.count), power))
+            terms.append(one.system.ownership.cost_terms(cost.times(one.built, one.count), power))
         return jax.tree.map(lambda *parts: sum(parts), *terms)
 
     def emitted(self) -> Any:
         """kg per second of serving, by cause."""
         terms = []
         for one, power in zip(self.machines, self._powers(), strict=True):
-            terms.append(one.system.ownership.carbon_terms(cost.times(one.made(), one.count), power))
+            terms.append(one.system.ownership.carbon_terms(cost.times(one.made, one.count), power))
         return jax.tree.map(lambda *parts: sum(parts), *terms)
+
+
+def machine(system: System, state: State, count: Any = 1.0, link: Link | None = None, prompt: Any = 0.0) -> Machine:
+    """The machine with what it costs and emits to make."""
+    built = cost.groups(system.cost_terms())
+    if link is not None:
+        built = built._replace(system=built.system + ENDS * link.part_cost)
+    return Machine(system, state, built, carbon.groups(system.carbon_terms()), count, link, prompt)
 
 
 def machines(candidate: Candidate, ready: Ready) -> list[Machine]:
     """All machines of a candidate, the one that decodes first."""
-    found = [Machine(candidate.hw, ready.state)]
+    found = [machine(candidate.hw, ready.state)]
     if candidate.prefill is not None and ready.filled is not None:
         pool, filled = candidate.prefill, ready.filled
-        found.append(Machine(pool.hw, filled.state, pool.machines, pool.link, filled.energies.total))
+        found.append(machine(pool.hw, filled.state, pool.machines, pool.link, filled.energies.total))
     if candidate.draft is not None and candidate.draft.hw is not None and ready.apart is not None:
-        found.append(Machine(candidate.draft.hw, ready.apart.state, 1.0, candidate.draft.link))
+        found.append(machine(candidate.draft.hw, ready.apart.state, 1.0, candidate.draft.link))
     return found

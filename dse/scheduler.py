@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -55,9 +55,17 @@ class Scheduler(eqx.Module):
 
     The turn in which all sequences decode comes first; passes come in the order of the turns. A simulation of requests
     (`dse/serve.py`) goes by `beside` and `continuous` alone: kinds that these do not tell apart are simulated alike.
+    continuous : whether requests join and leave between passes, or begin and end together.
     The load is closed: `batch` sequences are always in flight, and who ends is followed by the next. An answer takes
     `serving.output` decode steps; where steps give several tokens, those who ask set it to fewer.
     """
+
+    continuous: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def beside(self) -> Any:
+        """Most prompt tokens of a pass beside those who decode; 0 where a prompt has a pass to itself."""
 
     @abstractmethod
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
@@ -66,16 +74,6 @@ class Scheduler(eqx.Module):
     @abstractmethod
     def service(self, serving: Serving, mapping: Mapping, passes: Sequence[Pass]) -> Service:
         """What the passes come to, of decode steps as if each gave a token."""
-
-    @property
-    @abstractmethod
-    def beside(self) -> Any:
-        """Most prompt tokens of a pass beside those who decode; 0 where a prompt has a pass to itself."""
-
-    @property
-    @abstractmethod
-    def continuous(self) -> bool:
-        """Whether requests join and leave between passes, or begin and end together."""
 
     @abstractmethod
     def widest(self, serving: Serving, mapping: Mapping, tokens: Any = 1.0) -> Any:
@@ -105,13 +103,11 @@ def scaled(parts: Any, share: Any) -> Any:
 class Decoding(Scheduler):
     """Prompts come filled from another pool: decode steps alone."""
 
+    continuous: ClassVar[bool] = True
+
     @property
     def beside(self) -> Any:
         return 0.0
-
-    @property
-    def continuous(self) -> bool:
-        return True
 
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         return (Turn(micro_batch(mapping)),)
@@ -130,13 +126,11 @@ class WholePrompts(Scheduler):
     time_per_output_token = t_decode + (batch / output) t_prefill
     """
 
+    continuous: ClassVar[bool] = True
+
     @property
     def beside(self) -> Any:
         return 0.0
-
-    @property
-    def continuous(self) -> bool:
-        return True
 
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         return Turn(micro_batch(mapping)), Turn(None, 1.0, serving.fresh, serving.cached)
@@ -160,13 +154,11 @@ class Static(Scheduler):
     first token after t_prefill(batch);   a token every t_decode;   batch output / (t_prefill + output t_decode)
     """
 
+    continuous: ClassVar[bool] = False
+
     @property
     def beside(self) -> Any:
         return 0.0
-
-    @property
-    def continuous(self) -> bool:
-        return False
 
     def turns(self, serving: Serving, mapping: Mapping) -> tuple[Turn, ...]:
         together = micro_batch(mapping)
@@ -200,15 +192,13 @@ class Chunked(Scheduler):
     in the middle of its prompt. Source: Sarathi-Serve (Agrawal et al., OSDI 2024).
     """
 
+    continuous: ClassVar[bool] = True
+
     chunk: Array = count(default=512.0)
 
     @property
     def beside(self) -> Any:
         return self.chunk
-
-    @property
-    def continuous(self) -> bool:
-        return True
 
     def _tokens(self, serving: Serving) -> Any:
         return jnp.minimum(self.chunk, serving.fresh)

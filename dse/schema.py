@@ -15,7 +15,7 @@ import equinox as eqx
 
 from hw.units import Rule
 
-NOTES = ("_target_", "sources", "about")
+NOTES = ("_target_", "sources", "about", "aliases", "conflicts")
 ALLOWED = ("hw.", "models.", "dse.")
 Locate = Callable[[str], str]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -99,7 +100,7 @@ class Link(eqx.Module):
             for one in self.protocols.values()
             if one.phased
         ]
-        return self.latency + _least(times or [size / (self.rate() * share)])
+        return self.latency + functools.reduce(jnp.minimum, times or [size / (self.rate() * share)])
 
     def all_gather(self, size: Any, parts: Any, of: Any = None) -> Transfer:
         """An all-gather after which each part has all `size` bytes."""
@@ -133,16 +134,11 @@ class Link(eqx.Module):
         if not self.protocols:
             times = [way.traffic * flow / self.sustained_fraction]
         never = jnp.where(parts > 1, jnp.inf, 0.0)  # no protocol may
-        return Transfer(way.hops * self.latency + _least(times or [never]), way.moved * size * self.energy)
+        return Transfer(
+            way.hops * self.latency + functools.reduce(jnp.minimum, times or [never]), way.moved * size * self.energy
+        )
 
 
 def whole(parts: Any, of: Any) -> Any:
     """The parts of the level that a group is in: its own, where nothing else is said."""
     return parts if of is None else of
-
-
-def _least(times: list[Any]) -> Any:
-    least = times[0]
-    for time in times[1:]:
-        least = jnp.minimum(least, time)
-    return least

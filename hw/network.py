@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -115,10 +116,7 @@ class Group(NamedTuple):
         """
         shares = [step.inside**2 * step.beside * step.parts / self.devices for step in self.steps]
         moved = [s.link.all_to_all(size * part, s.parts, s.of) for s, part in zip(self.steps, shares, strict=True)]
-        slowest = moved[0].time
-        for other in moved[1:]:
-            slowest = jnp.maximum(slowest, other.time)
-        return self._in_turn(moved)._replace(time=slowest)
+        return self._in_turn(moved)._replace(time=functools.reduce(jnp.maximum, (one.time for one in moved)))
 
 
 class Network(NamedTuple):

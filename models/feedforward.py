@@ -46,14 +46,8 @@ class FeedForward(eqx.Module):
         """One layer's feed-forward on one device, for `tokens` tokens of its attention group."""
 
 
-class GatedFeedForward(FeedForward):
-    """Three projections, two up to `width` and one down, with a gate between (SwiGLU)."""
-
-    width: Array = count()
-
-    def parameters(self, hidden: Any) -> Any:
-        """Weights of the three projections."""
-        return 3 * hidden * self.width
+class Unrouted(FeedForward):
+    """What every token meets whole: projections up to a width and one down, cut over the devices that share a token."""
 
     def expert_parameters(self, hidden: Any) -> Any:
         return 0.0
@@ -68,16 +62,31 @@ class GatedFeedForward(FeedForward):
     def is_whole(self, cut: Cut) -> Any:
         return True
 
+
+def up_and_down(hidden: Any, tokens: Any, cut: Cut, width: Any, ups: float, between: float) -> Work:
+    """So many projections up to `width` and one down, with `between` operations for each element between them."""
+    local = jnp.ceil(width / cut.tensor)
+    operators = (
+        WeightProduct(tokens, hidden, ups * local, vector_ops=between * tokens * local),
+        WeightProduct(tokens, local, hidden),
+    )
+    return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+
+
+class GatedFeedForward(Unrouted):
+    """Three projections, two up to `width` and one down, with a gate between (SwiGLU)."""
+
+    width: Array = count()
+
+    def parameters(self, hidden: Any) -> Any:
+        """Weights of the three projections."""
+        return 3 * hidden * self.width
+
     def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
-        local = jnp.ceil(self.width / cut.tensor)
-        operators = (
-            WeightProduct(tokens, hidden, 2 * local, vector_ops=GATE_OPS * tokens * local),
-            WeightProduct(tokens, local, hidden),
-        )
-        return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+        return up_and_down(hidden, tokens, cut, self.width, 2, GATE_OPS)
 
 
-class PlainFeedForward(FeedForward):
+class PlainFeedForward(Unrouted):
     """Two projections, up to `width` and down, with an activation between (GELU, ReLU).
 
     biased : 1 where both have biases, 0 where they have none.
@@ -90,46 +99,15 @@ class PlainFeedForward(FeedForward):
         """Weights of the two projections, and their biases."""
         return 2 * hidden * self.width + self.biased * (hidden + self.width)
 
-    def expert_parameters(self, hidden: Any) -> Any:
-        return 0.0
-
-    def active_parameters(self, hidden: Any) -> Any:
-        return self.parameters(hidden)
-
-    @property
-    def experts(self) -> Any:
-        return 0.0
-
-    def is_whole(self, cut: Cut) -> Any:
-        return True
-
     def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
-        local = jnp.ceil(self.width / cut.tensor)
-        operators = (
-            WeightProduct(tokens, hidden, local, vector_ops=ACTIVATION_OPS * tokens * local),
-            WeightProduct(tokens, local, hidden),
-        )
-        return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))
+        return up_and_down(hidden, tokens, cut, self.width, 1, ACTIVATION_OPS)
 
 
-class NoFeedForward(FeedForward):
+class NoFeedForward(Unrouted):
     """Nothing: layers that are a mixer alone."""
 
     def parameters(self, hidden: Any) -> Any:
         return 0.0
-
-    def expert_parameters(self, hidden: Any) -> Any:
-        return 0.0
-
-    def active_parameters(self, hidden: Any) -> Any:
-        return 0.0
-
-    @property
-    def experts(self) -> Any:
-        return 0.0
-
-    def is_whole(self, cut: Cut) -> Any:
-        return True
 
     def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
         return Work()

@@ -14,17 +14,21 @@ PATTERN = re.compile("([M*]-?)+")
 NAMES = {"M-": "state", "M": "state_alone", "*-": "attention", "*": "attention_alone"}
 
 
-def mamba2(fields: Fields) -> Transformer:
-    """State-space layers alone."""
-    mixer = StateSpace(
-        heads=fields.count("num_heads"),
-        head_dim=fields.count("head_dim"),
-        state=fields.count("state_size"),
+def states(fields: Fields, heads: str, head_dim: str, state: str) -> StateSpace:
+    """States by the usual names, their heads and sizes under their own."""
+    return StateSpace(
+        heads=fields.count(heads),
+        head_dim=fields.count(head_dim),
+        state=fields.count(state),
         groups=fields.count("n_groups"),
         convolution=fields.count("conv_kernel"),
         chunk=fields.count("chunk_size"),
     )
-    parts = {"all": layer(mixer, NoFeedForward(), norms=1.0)}
+
+
+def mamba2(fields: Fields) -> Transformer:
+    """State-space layers alone."""
+    parts = {"all": layer(states(fields, "num_heads", "head_dim", "state_size"), NoFeedForward(), norms=1.0)}
     return stack(fields, ["all"] * fields.layers, parts, untied(fields), longest=ENDLESS)
 
 
@@ -34,14 +38,7 @@ def nemotron_h(fields: Fields) -> Transformer:
     pattern = str(fields.get("hybrid_override_pattern", ""))
     if not PATTERN.fullmatch(pattern):
         raise fields.refused("hybrid_override_pattern", f"{pattern!r} is no row of M, * and, after those, -")
-    state = StateSpace(
-        heads=fields.count("mamba_num_heads"),
-        head_dim=fields.count("mamba_head_dim"),
-        state=fields.count("ssm_state_size"),
-        groups=fields.count("n_groups"),
-        convolution=fields.count("conv_kernel"),
-        chunk=fields.count("chunk_size"),
-    )
+    state = states(fields, "mamba_num_heads", "mamba_head_dim", "ssm_state_size")
     mixers = {"M": state, "*": attention(fields, head_dim=fields.count("attention_head_dim", default=128))}
     after = PlainFeedForward(fields.count("intermediate_size"))
     parts = {

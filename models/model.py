@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections import OrderedDict
 from typing import Any
@@ -56,10 +57,7 @@ class Model(eqx.Module):
     @property
     def experts(self) -> Any:
         """Experts of a layer, of the block that has the most; none where nothing is routed."""
-        most = 0.0
-        for block in self.blocks.values():
-            most = jnp.maximum(most, block.feedforward.experts)
-        return most
+        return functools.reduce(jnp.maximum, (block.feedforward.experts for block in self.blocks.values()), 0.0)
 
     def over_layers(self, of: Any) -> Any:
         """The sum over all layers of what `of` says about a layer of a block."""

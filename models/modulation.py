@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from typing import Any
 
@@ -50,10 +51,7 @@ class Modulated(Mixer):
 
     @property
     def cache_heads(self) -> Any:
-        fewest = jnp.inf
-        for attention in self.attentions.values():
-            fewest = jnp.minimum(fewest, attention.cache_heads)
-        return fewest
+        return functools.reduce(jnp.minimum, (attention.cache_heads for attention in self.attentions.values()))
 
     def parameters(self, hidden: Any) -> Any:
         """Weights of all attentions, and of the modulation."""

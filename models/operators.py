@@ -151,7 +151,7 @@ class Gather(NamedTuple):
     partial: Any = 0.0
 
     def over(self, group: Group, partial_bytes: Any, total_bytes: Any) -> Any:
-        return group.all_gather(self.elements * (self.partial * partial_bytes + (1 - self.partial) * total_bytes))
+        return group.all_gather(_size(self, partial_bytes, total_bytes))
 
 
 class Shuffle(NamedTuple):
@@ -165,7 +165,12 @@ class Shuffle(NamedTuple):
     partial: Any = 0.0
 
     def over(self, group: Group, partial_bytes: Any, total_bytes: Any) -> Any:
-        return group.all_to_all(self.elements * (self.partial * partial_bytes + (1 - self.partial) * total_bytes))
+        return group.all_to_all(_size(self, partial_bytes, total_bytes))
+
+
+def _size(moved: Gather | Shuffle, partial_bytes: Any, total_bytes: Any) -> Any:
+    """Bytes of the elements, as partial sums or as inputs of the next product."""
+    return moved.elements * (moved.partial * partial_bytes + (1 - moved.partial) * total_bytes)
 
 
 Exchange = AllReduce | Gather | Shuffle

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -86,7 +88,4 @@ def one_divides_the_other(one: Any, other: Any) -> Any:
 
 def all_true(*conditions: Any) -> Any:
     """True where each is."""
-    found = jnp.asarray(True)
-    for condition in conditions:
-        found = found & condition
-    return found
+    return functools.reduce(operator.and_, conditions, jnp.asarray(True))
