@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hw.chip import Bounds, Placement
+from hw.chip import Placement, Ran
 from hw.heat import State
 from hw.system import System
 from models.numerics import Formats
@@ -64,15 +64,15 @@ def total(one: Any, other: Any, weight: Any = 1.0) -> Any:
     return type(one)(*(a + b * weight for a, b in zip(one, other, strict=True)))
 
 
-def attribute(bounds: Bounds, overhead: Any) -> Times:
-    """The largest bound is the operator's time and belongs to its cause; the first named wins a tie."""
-    longest = jnp.maximum(jnp.maximum(bounds.compute, bounds.weights), jnp.maximum(bounds.cache, bounds.vector))
-    taken, parts = jnp.asarray(False), []
-    for bound in bounds:
+def attribute(ran: Ran) -> Times:
+    """An operator's time belongs to the cause that bounds it longest; the first named wins a tie."""
+    longest, taken, parts = ran.bounds.longest, jnp.asarray(False), []
+    for bound in ran.bounds:
         wins = (bound >= longest) & ~taken
-        parts.append(jnp.where(wins, longest, 0.0))
+        parts.append(jnp.where(wins, ran.time, 0.0))
         taken = taken | wins
-    return Times(*parts, overhead=overhead)
+    times = Times(*parts, overhead=ran.start)
+    return times._replace(vector=times.vector + ran.apart)
 
 
 MOST_UNROLLED = 20  # operators beyond which a loop's shorter compilation outweighs its slower run
@@ -115,15 +115,15 @@ def run(
     partial, gathered = formats.exchange.bytes, formats.gathered.bytes
     operators = [operator for work in works for operator in work.operators]
     exchanges = [exchange for work in works for exchange in work.exchanges]
-    costs = iter(each(operators, lambda operator: chip.bounds(operator, formats, place, state)))
+    costs = iter(each(operators, lambda operator: chip.run(operator, formats, place, state)))
     moves = iter(each(exchanges, lambda moved: moved.over(network.group(*moved.span), partial, gathered)))
     found = []
     for work in works:
         times, energies = Times(), Energies()
         for _ in work.operators:
-            bounds, joules = next(costs)
-            times = total(times, attribute(bounds, chip.engine.overhead))
-            energies = total(energies, Energies(*joules), devices)
+            ran = next(costs)
+            times = total(times, attribute(ran))
+            energies = total(energies, Energies(*ran.joules), devices)
         moved = [next(moves) for _ in work.exchanges]
         exchange = sum(transfer.time for transfer in moved) * (1 - system.runtime.hidden_exchange)
         joules = sum(transfer.energy for transfer in moved)

@@ -14,24 +14,18 @@ from hw.carbon import ChipCarbon
 from hw.conditions import Conditions
 from hw.cooling import Cooling, Leakage
 from hw.cost import ChipCost, total
-from hw.engine import Engine
+from hw.engine import Bounds, Engine
 from hw.heat import Guess, State, conditions, settle
 from hw.memory import Memory
 from hw.package import Package
 from hw.process import Process
 from hw.supply import Supply
 from hw.units import fraction, quantity
+from hw.vector import VectorUnit
 from models.numerics import Formats
 from models.operators import Operator
 
 SETTLED = 1e-3  # of a power or a temperature: what is this near has settled
-
-
-class Vector(eqx.Module):
-    """The unit for elementwise work: norms, softmax, gates."""
-
-    rate: Array = quantity("op/s", above=0)
-    energy: Array = quantity("J/op")
 
 
 class Placement(NamedTuple):
@@ -46,15 +40,6 @@ class Placement(NamedTuple):
         return self.weights
 
 
-class Bounds(NamedTuple):
-    """Seconds that an operator needs of each resource; they overlap, so the largest is its time."""
-
-    compute: Any
-    weights: Any
-    cache: Any
-    vector: Any
-
-
 class Joules(NamedTuple):
     """Joules of an operator by what they are spent on, idle power apart."""
 
@@ -64,6 +49,22 @@ class Joules(NamedTuple):
     vector: Any
 
 
+class Ran(NamedTuple):
+    """One operator: seconds that it needs of each resource, and of all together; seconds that start it and what is
+    around it; seconds of elementwise work that runs by itself; joules."""
+
+    bounds: Bounds
+    time: Any
+    start: Any
+    apart: Any
+    joules: Joules
+
+    @property
+    def total(self) -> Any:
+        """Seconds from its start to its end."""
+        return self.time + self.start + self.apart
+
+
 class Chip(eqx.Module):
     """One die. Tiers are ordered from the fastest; fixed_area and fixed_static_power are of all that is not listed.
 
@@ -71,7 +72,7 @@ class Chip(eqx.Module):
     """
 
     engine: Engine
-    vector: Vector
+    vector: VectorUnit
     memory: OrderedDict[str, Memory] = eqx.field(converter=OrderedDict)
     process: Process
     supply: Supply
@@ -117,27 +118,41 @@ class Chip(eqx.Module):
         """kg emitted to make one of `dies` dies in a package, with its memories, term by term."""
         return self._assembly(dies).carbon()
 
-    def bounds(self, work: Operator, formats: Formats, place: Placement, state: State) -> tuple[Bounds, Joules]:
-        """Seconds that one operator asks of each resource, and its joules.
+    def run(self, work: Operator, formats: Formats, place: Placement, state: State) -> Ran:
+        """What one operator takes, with the elementwise work around it.
 
-        An operator holds weights or the cache still; the engine's fill is that operand's last millimetre.
+        An operator holds weights or the cache still; the engine's fill is that operand's last millimetre. What goes to
+        memory and back beside it goes where that operand is.
         """
-        held, fed = work.held(formats), formats.activations
-        shape = (work.vectors, work.inputs, work.outputs, work.products)
-        engine = self.engine.run(*shape, held, fed, state.logic)
+        held, tier, die = work.held(formats), work.held(place), state.logic
+        rate = self.bandwidth(tier, state)
+        engine = self.engine.run(work, formats, rate, die)
+        timing, apart = engine.timing, self.vector.apart(work.around, formats.exchange.bytes, rate, die)
         size, left = work.held_elements * held.bytes, work.cache_written * formats.cache.bytes
-        beside = jnp.where(work.held(place) == place.cache, left, 0.0)  # one tier serves both, one after the other
-        fetched = self.moving_time(size, beside, work.held(place), state)
-        moved = work.causes(jnp.maximum(fetched, engine.fill), self.moving_time(0.0, left, place.cache, state))
-        taken = self.moving_energy(size, 0.0, work.held(place), state) + engine.fill_energy
+        beside = jnp.where(tier == place.cache, left, 0.0)  # one tier serves both, one after the other
+        fetched = timing.slowdown * self.moving_time(size + timing.beside, beside, tier, state)
+        moved = work.causes(jnp.maximum(fetched, timing.fill), self.moving_time(0.0, left, place.cache, state))
+        taken = self.moving_energy(size + timing.beside, 0.0, tier, state) + engine.fill_energy
         taken = taken * work.spent  # joules are of all devices' mean, seconds of the busiest
         spent = work.causes(taken, self.moving_energy(0.0, left, place.cache, state))
-        vector = work.vector_ops / (self.vector.rate * state.logic.derating)
-        joules = work.vector_ops * self.vector.energy * state.logic.switching
-        return (
-            Bounds(compute=engine.stream, vector=vector, **moved),
+        inside = self.vector.inside(work.vector_ops, work.around)
+        bounds = Bounds(compute=timing.stream, vector=self.vector.time(inside, die), **moved)
+        joules = (work.vector_ops + work.around.operations) * self.vector.energy * die.switching
+        joules = joules + self.moving_energy(apart.moved, 0.0, tier, state)
+        return Ran(
+            bounds,
+            self.engine.together(work, bounds),
+            timing.start + apart.start,
+            apart.time,
             Joules(compute=engine.energy, vector=joules, **spent),
         )
+
+    def bandwidth(self, index: Any, state: State) -> Any:
+        """Bytes per second that a stream of reads reaches from the tier of that index."""
+        found = 0.0
+        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
+            found = found + jnp.where(index == i, tier.bandwidth_sustained(there), 0.0)
+        return found
 
     def moving_time(self, read: Any, written: Any, index: Any, state: State) -> Any:
         """Seconds to read and to write so many bytes of the tier of that index, one after the other."""

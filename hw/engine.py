@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` here: equinox reads abstract fields from annotations, not from their text, and
 # only then may a subclass answer one of them by a property.
+import functools
 from abc import abstractmethod
 from typing import Any, NamedTuple
 
@@ -11,17 +12,43 @@ from jaxtyping import Array
 
 from hw.conditions import Conditions
 from hw.units import count, fraction, quantity
-from models.numerics import NumberFormat
+from models.numerics import Formats, NumberFormat
+from models.operators import Operator
 
 
-class EngineWork(NamedTuple):
-    """What an operator costs in the engine: seconds of its arithmetic and of loading what it holds still, which
-    overlap, and joules of both, the loading's per byte of the held operand brought in once."""
+class Timing(NamedTuple):
+    """Seconds of an operator's arithmetic and of loading what it holds still, which overlap; seconds before the first
+    of either; bytes to and from memory beyond one reading of what is held; time of memory traffic over that of a long
+    stream."""
 
     stream: Any
     fill: Any
+    start: Any
+    beside: Any = 0.0
+    slowdown: Any = 1.0
+
+
+class EngineWork(NamedTuple):
+    """What an operator costs in the engine: its timing, joules of its arithmetic, and joules of loading, per byte of
+    the held operand brought in once."""
+
+    timing: Timing
     energy: Any
     fill_energy: Any
+
+
+class Bounds(NamedTuple):
+    """Seconds that an operator needs of each resource; they overlap."""
+
+    compute: Any
+    weights: Any
+    cache: Any
+    vector: Any
+
+    @property
+    def longest(self) -> Any:
+        """Seconds of the resource that is needed longest."""
+        return functools.reduce(jnp.maximum, self)
 
 
 class Engine(eqx.Module):
@@ -88,16 +115,24 @@ class Engine(eqx.Module):
         """Noise over signal that the engine itself adds to a product over k inputs: none where it computes in bits."""
         return jnp.zeros_like(self.cores)
 
-    def run(
-        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
-    ) -> EngineWork:
+    def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
+        """Time of one operator that memory feeds with `bandwidth` bytes a second."""
+        shape = (work.vectors, work.inputs, work.outputs, work.products)
+        stream, fill = self.time(*shape, work.held(formats), formats.activations, conditions)
+        return Timing(stream, fill, self.overhead)
+
+    def together(self, work: Operator, bounds: Bounds) -> Any:
+        """Seconds of an operator that needs so much of each resource: the longest, where all overlap."""
+        return bounds.longest
+
+    def run(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> EngineWork:
         """Time of one operator, and its energy beyond idle_share, which flows anyway."""
-        stream, fill = self.time(m, k, n, count, held, fed, conditions)
+        held, fed = work.held(formats), formats.activations
         working = 1 - self.idle_share
-        operations, filled = 2 * m * k * n * count * working, k * n * count * held.bytes * working
+        operations = 2 * work.macs * working
+        filled = work.products * work.inputs * work.outputs * held.bytes * working
         return EngineWork(
-            stream,
-            fill,
+            self.timing(work, formats, bandwidth, conditions),
             operations * self.operation_energy(held, fed, conditions),
             filled * self.fill_byte_energy(conditions),
         )

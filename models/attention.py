@@ -10,7 +10,7 @@ from jaxtyping import Array
 from models.batch import Batch, Segment
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Gather, Operator, WeightProduct, Work
+from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, WeightProduct, Work
 from models.parallelism import Cut, all_true, divides, one_divides_the_other
 from models.reach import attended, reached
 
@@ -96,12 +96,14 @@ class GroupedQueryAttention(Mixer):
         context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax),
-            CacheProduct(queries, context, self.head_dim, products),
+            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5),
+            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5),
         )
 
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> WeightProduct:
         columns = jnp.ceil(self.heads * self.head_dim / cut.tensor + self._key_columns(cut))
         held = jnp.minimum(cut.heads, self.key_value_heads) * cut.sequence
         written = tokens * 2 * self.key_value_heads * self.head_dim / held
-        return WeightProduct(tokens, hidden, columns, written, ROTARY_OPS * tokens * columns)
+        kernels = 1.0 + jnp.where(self.norm_weights > 0, 1.0, 0.0)  # rotation, and norms of queries and keys
+        around = Elementwise(ROTARY_OPS * tokens * columns, 2 * kernels * tokens * columns, kernels)
+        return WeightProduct(tokens, hidden, columns, written, around)

@@ -12,9 +12,10 @@ from models.batch import Batch
 from models.feedforward import FeedForward
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import Work
+from models.operators import Elementwise, Work
 from models.parallelism import Cut
 
+NORM_ELEMENTS = 4.0  # read: a sum and the residual; written: the residual and its norm
 NORM_OPS = 5.0  # square, sum, scale by the root, scale by the weight, residual sum
 
 
@@ -63,7 +64,8 @@ class Block(eqx.Module):
         alone = jnp.where(self.parallel > 0, 1.0, last.span.devices)  # the feed-forward's exchange serves both
         mixed = mixed._replace(exchanges=(*others, last._replace(span=last.span._replace(devices=alone))))
         work = mixed.then(self._fed(hidden, batch, cut))
-        return work.beside(self.norms * NORM_OPS * batch.tokens * hidden)
+        elements, kernels = batch.tokens * hidden, 2 - self.parallel
+        return work.beside(Elementwise(self.norms * NORM_OPS * elements, NORM_ELEMENTS * kernels * elements, kernels))
 
     def _fed(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
         if self.text is None:

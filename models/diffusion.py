@@ -13,7 +13,7 @@ from models.batch import Batch, Segment
 from models.block import NORM_OPS, Block
 from models.fields import count
 from models.model import Model
-from models.operators import AllReduce, Gather, WeightProduct, Work
+from models.operators import AllReduce, Elementwise, Gather, WeightProduct, Work
 from models.parallelism import Cut
 
 
@@ -125,5 +125,6 @@ class VideoTransformer(Model):
             work = work.then(layer.work(sequences, cut))
         last = self._last()
         inputs = jnp.ceil(last.inputs / cut.tensor)
-        product = WeightProduct(tokens, inputs, last.outputs, vector_ops=NORM_OPS * tokens * self.hidden)
+        normed = Elementwise(NORM_OPS * tokens * self.hidden, 2 * tokens * self.hidden, 1.0)
+        product = WeightProduct(tokens, inputs, last.outputs, around=normed)
         return work.then(Work((product,), (AllReduce(tokens * last.outputs, cut.tensor_span),)))

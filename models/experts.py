@@ -9,7 +9,17 @@ from jaxtyping import Array
 
 from models.feedforward import GATE_OPS, FeedForward, GatedFeedForward
 from models.fields import count, number
-from models.operators import AllReduce, Exchange, ExpertProduct, Gather, Operator, Shuffle, WeightProduct, Work
+from models.operators import (
+    AllReduce,
+    Elementwise,
+    Exchange,
+    ExpertProduct,
+    Gather,
+    Operator,
+    Shuffle,
+    WeightProduct,
+    Work,
+)
 from models.parallelism import Cut, Span, all_true, divides
 
 ROUTER_OPS = 5.0  # of each score: softmax or sigmoid, and the search for the largest
@@ -101,7 +111,8 @@ class MixtureOfExperts(FeedForward):
 
     def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
         scores = jnp.ceil(self.routed / cut.tensor)
-        router = WeightProduct(tokens, hidden, scores, vector_ops=ROUTER_OPS * tokens * scores)
+        chosen = Elementwise(ROUTER_OPS * tokens * scores, 2 * tokens * scores, 1.0)
+        router = WeightProduct(tokens, hidden, scores, around=chosen)
         shared = () if self.shared is None else self.shared.work(hidden, tokens, cut).operators
         operators: tuple[Operator, ...] = (router, *shared, *self._visits(hidden, tokens, cut))
         return Work(operators, self._exchanges(tokens * hidden, cut))
@@ -110,7 +121,8 @@ class MixtureOfExperts(FeedForward):
         """The products of the touched experts, each cut over the devices of its set."""
         touched, local = self.touched(tokens, cut), jnp.ceil(self.width / cut.slices)
         vectors = self.load(tokens, cut) / touched
-        gates = GATE_OPS * self.load(tokens, cut) * local
+        elements = self.load(tokens, cut) * local
+        gates = Elementwise(GATE_OPS * elements, (2 + self.gated) * elements, 1.0)
         spent = self._expected(tokens * cut.attention_data, cut) / touched
         return (
             ExpertProduct(vectors, hidden, (1 + self.gated) * local, touched, gates, spent),

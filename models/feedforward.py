@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.fields import count
-from models.operators import AllReduce, WeightProduct, Work
+from models.operators import AllReduce, Elementwise, WeightProduct, Work
 from models.parallelism import Cut
 
 GATE_OPS = 5.0  # sigmoid of three, two products
@@ -66,8 +66,9 @@ class Unrouted(FeedForward):
 def up_and_down(hidden: Any, tokens: Any, cut: Cut, width: Any, ups: float, between: float) -> Work:
     """So many projections up to `width` and one down, with `between` operations for each element between them."""
     local = jnp.ceil(width / cut.tensor)
+    activated = Elementwise(between * tokens * local, (ups + 1) * tokens * local, 1.0)
     operators = (
-        WeightProduct(tokens, hidden, ups * local, vector_ops=between * tokens * local),
+        WeightProduct(tokens, hidden, ups * local, around=activated),
         WeightProduct(tokens, local, hidden),
     )
     return Work(operators, (AllReduce(tokens * hidden, cut.tensor_span),))

@@ -12,7 +12,7 @@ from models.batch import Batch, Segment
 from models.block import NORM_OPS
 from models.fields import count, number
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Gather, Operator, WeightProduct, Work
+from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, WeightProduct, Work
 from models.parallelism import Cut, all_true, divides
 
 
@@ -101,11 +101,13 @@ class LatentAttention(Mixer):
         """Down to the latents of queries, keys and values, which are kept; and up to the queries."""
         down = self.query_rank + self.kept
         columns = jnp.ceil(self.heads * self.key_dim / cut.tensor)
-        normed = NORM_OPS * tokens * (self.query_rank + self.latent_rank)
-        rotated = ROTARY_OPS * tokens * (columns * self.rotary_dim / self.key_dim + self.rotary_dim)
+        latents = tokens * (self.query_rank + self.latent_rank)
+        turned = tokens * (columns * self.rotary_dim / self.key_dim + self.rotary_dim)
+        normed = Elementwise(NORM_OPS * latents, 2 * latents, 1.0)
+        rotated = Elementwise(ROTARY_OPS * turned, 2 * turned, 1.0)
         return (
             WeightProduct(tokens, hidden, down, tokens * self.kept / cut.sequence, normed),
-            WeightProduct(tokens, self.query_rank, columns, vector_ops=rotated),
+            WeightProduct(tokens, self.query_rank, columns, around=rotated),
         )
 
     def _attend(self, segment: Segment, cut: Cut) -> tuple[Operator, ...]:
@@ -131,5 +133,6 @@ class LatentAttention(Mixer):
         values = WeightProduct(either(segment.total, context), r, either(own, local) * self.value_dim)
         key, value = either(self.kept, self.key_dim), either(r, self.value_dim)
         there = either(value / (key + value), 0.0)  # half of both, since one kernel does both with what it fetches
-        scores = CacheProduct(queries, key, seen, products, vector_ops=softmax, there=there)
-        return keys, scores, CacheProduct(queries, seen, value, products, there=there), values
+        scores = CacheProduct(queries, key, seen, products, vector_ops=softmax, there=there, launches=0.5)
+        sums = CacheProduct(queries, seen, value, products, there=there, sums=1.0, launches=0.5)
+        return keys, scores, sums, values

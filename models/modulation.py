@@ -13,7 +13,7 @@ from jaxtyping import Array
 from models.batch import Batch
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import Gather, WeightProduct, Work
+from models.operators import Elementwise, Gather, WeightProduct, Work
 from models.parallelism import Cut, all_true
 
 
@@ -71,4 +71,5 @@ class Modulated(Mixer):
         work = self.modulation.work(hidden, batch.sequences, cut)
         for attention in self.attentions.values():
             work = work.then(attention.work(hidden, batch, cut))
-        return work.beside(self.modulation.vectors * batch.tokens * hidden)
+        elements = self.modulation.vectors * batch.tokens * hidden
+        return work.beside(Elementwise(elements, elements, 2.0))

@@ -10,20 +10,37 @@ from typing import Any, NamedTuple, Protocol
 from models.parallelism import Span
 
 
+class Elementwise(NamedTuple):
+    """Work on each element by itself: operations, elements read and written, and in how many kernels, on machines that
+    start each by itself."""
+
+    operations: Any = 0.0
+    elements: Any = 0.0
+    kernels: Any = 0.0
+
+    def plus(self, other: Elementwise) -> Elementwise:
+        """Both."""
+        return Elementwise(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+NOTHING = Elementwise()
+
+
 class WeightProduct(NamedTuple):
     """(vectors, inputs) x (inputs, outputs), the weights held still; scalars, on one device.
 
-    cache_written : elements of keys and values that it leaves; vector_ops : elementwise operations beside it.
+    cache_written : elements of keys and values that it leaves; around : elementwise work before and after it.
     """
 
     vectors: Any
     inputs: Any
     outputs: Any
     cache_written: Any = 0.0
-    vector_ops: Any = 0.0
+    around: Elementwise = NOTHING
 
     products = 1.0
     spent = 1.0  # every device fetches as much
+    vector_ops = 0.0
 
     @property
     def held_elements(self) -> Any:
@@ -43,6 +60,10 @@ class WeightProduct(NamedTuple):
         """Which cause the moving of the held operand is, and that of the written cache."""
         return {"weights": held, "cache": written}
 
+    def kernel(self, of: Any) -> Any:
+        """The kernel that does it."""
+        return of.products
+
 
 class ExpertProduct(NamedTuple):
     """So many products (vectors, inputs) x (inputs, outputs) with weights of experts held still, on one device.
@@ -54,10 +75,11 @@ class ExpertProduct(NamedTuple):
     inputs: Any
     outputs: Any
     products: Any
-    vector_ops: Any = 0.0
+    around: Elementwise = NOTHING
     spent: Any = 1.0
 
     cache_written = 0.0
+    vector_ops = 0.0
 
     @property
     def held_elements(self) -> Any:
@@ -77,12 +99,18 @@ class ExpertProduct(NamedTuple):
         """Which cause the moving of the held operand is."""
         return {"weights": held, "cache": written}
 
+    def kernel(self, of: Any) -> Any:
+        """The kernel that does it."""
+        return of.experts
+
 
 class CacheProduct(NamedTuple):
     """So many products (vectors, inputs) x (inputs, outputs) with keys, values or a state held still, on one device.
 
-    cache_written : elements of the cache that it leaves; there : share of the operands that another operator
-    fetches, as where one latent is both key and value.
+    cache_written : elements of the cache that it leaves; vector_ops : elementwise operations within it; there : share
+    of the operands that another operator fetches, as where one latent is both key and value; sums : 1 where the
+    inputs are the context, as in sums of values, 0 where the outputs are, as in scores; launches : kernels that it is,
+    a half where two operators are one.
     """
 
     vectors: Any
@@ -92,7 +120,10 @@ class CacheProduct(NamedTuple):
     cache_written: Any = 0.0
     vector_ops: Any = 0.0
     there: Any = 0.0
+    sums: Any = 0.0
+    launches: Any = 1.0
 
+    around = NOTHING
     spent = 1.0  # every device fetches as much
 
     @property
@@ -112,6 +143,10 @@ class CacheProduct(NamedTuple):
     def causes(self, held: Any, written: Any) -> dict[str, Any]:
         """Which cause the moving of the held operand is."""
         return {"weights": 0.0, "cache": held + written}
+
+    def kernel(self, of: Any) -> Any:
+        """The kernel that does it."""
+        return of.attention
 
 
 Operator = WeightProduct | ExpertProduct | CacheProduct
@@ -186,7 +221,8 @@ class Work(NamedTuple):
         """This work, and the other after it."""
         return Work(self.operators + other.operators, self.exchanges + other.exchanges)
 
-    def beside(self, vector_ops: Any) -> Work:
-        """This work, with so many more elementwise operations beside its first operator."""
+    def beside(self, more: Elementwise) -> Work:
+        """This work, with more elementwise work around its first operator."""
         first = self.operators[0]
-        return self._replace(operators=(first._replace(vector_ops=first.vector_ops + vector_ops), *self.operators[1:]))
+        assert not isinstance(first, CacheProduct)
+        return self._replace(operators=(first._replace(around=first.around.plus(more)), *self.operators[1:]))

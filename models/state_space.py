@@ -12,7 +12,7 @@ from models.block import NORM_OPS
 from models.feedforward import GATE_OPS
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Operator, WeightProduct, Work
+from models.operators import AllReduce, CacheProduct, Elementwise, Operator, WeightProduct, Work
 from models.parallelism import Cut, divides
 
 DECAY_OPS = 3.0  # of each pair of tokens in a chunk: difference of sums, exponential, product
@@ -78,12 +78,13 @@ class StateSpace(Mixer):
         columns = channels + convolved + jnp.ceil(self.heads / cut.tensor)
         sequences = sum(segment.sequences for segment in batch.segments)
         kept = sequences * (self.convolution - 1) * convolved
-        beside = batch.tokens * (2 * self.convolution * convolved + GATE_OPS * (convolved + channels))
+        mixed = batch.tokens * (2 * self.convolution * convolved + GATE_OPS * (convolved + channels))
+        beside = Elementwise(mixed, 2 * batch.tokens * (convolved + channels), 2.0)
         products: tuple[Operator, ...] = (WeightProduct(batch.tokens, hidden, columns, kept, beside),)
         for segment in batch.segments:
             products += self._scan(segment, channels, groups)
-        normed = NORM_OPS * batch.tokens * channels
-        products += (WeightProduct(batch.tokens, channels, hidden, vector_ops=normed),)
+        normed = Elementwise(NORM_OPS * batch.tokens * channels, 2 * batch.tokens * channels, 1.0)
+        products += (WeightProduct(batch.tokens, channels, hidden, around=normed),)
         return Work(products, (AllReduce(batch.tokens * hidden, cut.tensor_span),))
 
     def _scan(self, segment: Segment, channels: Any, groups: Any) -> tuple[Operator, ...]:

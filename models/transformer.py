@@ -13,10 +13,11 @@ from models.batch import Batch, Segment
 from models.block import NORM_OPS, Block
 from models.fields import count
 from models.model import Model
-from models.operators import Gather, WeightProduct, Work
+from models.operators import Elementwise, Gather, WeightProduct, Work
 from models.parallelism import Cut
 
 SAMPLED_ELEMENTS = 4.0  # best logit and its index, of each device
+ENDS = 3.0  # kernels: the table of tokens, the last norm, the choice of a token
 
 
 class Transformer(Model):
@@ -60,6 +61,7 @@ class Transformer(Model):
     def head(self, tokens: Any, cut: Cut) -> Work:
         """The last norm and the projection to the vocabulary, for `tokens` tokens that are sampled."""
         columns = jnp.ceil(self.vocabulary / cut.tensor)
-        vector_ops = tokens * (NORM_OPS * self.hidden + columns)
-        product = WeightProduct(tokens, self.hidden, columns, vector_ops=vector_ops)
+        elements = tokens * (2 * self.hidden + columns)
+        around = Elementwise(tokens * (NORM_OPS * self.hidden + columns), elements, ENDS)
+        product = WeightProduct(tokens, self.hidden, columns, around=around)
         return Work((product,), (Gather(tokens * SAMPLED_ELEMENTS * cut.tensor, cut.tensor_span),))

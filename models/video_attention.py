@@ -15,7 +15,7 @@ from models.attention import ROTARY_OPS, SOFTMAX_OPS
 from models.batch import Batch, Segment
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Gather, Operator, Shuffle, WeightProduct, Work
+from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, Shuffle, WeightProduct, Work
 from models.parallelism import Cut, all_true, divides, one_divides_the_other
 
 
@@ -76,8 +76,7 @@ class VideoAttention(Mixer):
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
         local, streams = jnp.ceil(self.heads * self.head_dim / cut.tensor), self.streams(batch)
         products: tuple[Operator, ...] = tuple(
-            WeightProduct(s.tokens, hidden, s.into * local, vector_ops=ROTARY_OPS * s.tokens * s.into * local)
-            for s in streams
+            WeightProduct(s.tokens, hidden, s.into * local, around=rotated(s.tokens * s.into * local)) for s in streams
         )
         for segment in batch.segments:
             products += self._attend(segment, cut)
@@ -100,9 +99,14 @@ class VideoAttention(Mixer):
         context = jnp.ceil(tokens / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax),
-            CacheProduct(queries, context, self.head_dim, products),
+            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5),
+            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5),
         )
+
+
+def rotated(elements: Any) -> Elementwise:
+    """Turning so many elements of queries and keys."""
+    return Elementwise(ROTARY_OPS * elements, 2 * elements, 1.0)
 
 
 def alike(batch: Batch) -> tuple[Stream, ...]:

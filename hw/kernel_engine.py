@@ -1,0 +1,114 @@
+"""An engine of multiprocessors that run one kernel after the other, with a cache that all share."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from hw.conditions import Conditions
+from hw.engine import Bounds, Engine, Timing
+from hw.kernel import Device, Kernel, Operands
+from hw.tensor_engine import Rate
+from hw.units import count, fraction, quantity
+from models.numerics import Formats, NumberFormat
+from models.operators import ExpertProduct, Operator
+
+SMALLEST = 1e-30  # seconds; keeps the root of no work at all differentiable
+
+
+class Kernels(eqx.Module):
+    """The kernel of each kind of operator: products with weights, with those of experts, with the cache."""
+
+    products: Kernel
+    experts: Kernel
+    attention: Kernel
+
+
+class KernelEngine(Engine):
+    """`cores` multiprocessors with a rate for each width of operand, and the kernels that they run.
+
+    Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
+    formats), so the wider operand counts. An operator takes (compute^p + memory^p)^(1/p) after its start, with the p of
+    its kernel.
+    """
+
+    kernels: Kernels
+    rates: OrderedDict[str, Rate] = eqx.field(converter=OrderedDict)
+    cores: Array = count()
+    frequency: Array = quantity("Hz", above=0)
+    cache: Array = quantity("B", above=0)
+    cache_bandwidth: Array = quantity("B/s", above=0)
+    widest_energy: Array = quantity("J/op")
+    core_area: Array = quantity("m^2", above=0)
+    core_static_power: Array = quantity("W")
+    idle_share: Array = fraction()
+
+    @property
+    def overhead(self) -> Any:
+        """Seconds before a kernel does anything: part of every kernel's own start."""
+        return jnp.zeros_like(self.cores)
+
+    def operations_per_clock(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """Of one core: the fastest rate wide enough for both operands, 0 where none is."""
+        width = jnp.maximum(held.element_bits, fed.element_bits)
+        fits = [jnp.where(rate.width >= width, rate.operations, 0.0) for rate in self.rates.values()]
+        return jnp.max(jnp.stack(fits), axis=0)
+
+    def device(self, held: NumberFormat, fed: NumberFormat, bandwidth: Any, conditions: Conditions) -> Device:
+        """What a kernel on such operands runs on."""
+        rate = self.operations_per_clock(held, fed) * conditions.frequency
+        cached = self.cache_bandwidth * conditions.derating
+        return Device(self.cores, rate, self.cache, cached, bandwidth)
+
+    def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
+        held, fed = work.held(formats), formats.activations
+        widened = jnp.where(held.element_bits < fed.element_bits, 1.0, 0.0)
+        operands = Operands(held.bytes, fed.bytes, formats.exchange.bytes, widened)
+        found = work.kernel(self.kernels).work(work, operands, self.device(held, fed, bandwidth, conditions))
+        return Timing(found.compute, jnp.zeros_like(found.compute), found.start, found.beside, found.slowdown)
+
+    def together(self, work: Operator, bounds: Bounds) -> Any:
+        longest = jnp.maximum(bounds.longest, SMALLEST)
+        power = work.kernel(self.kernels).sharpness
+        moved = bounds.weights + bounds.cache
+        parts = [(jnp.maximum(part, SMALLEST) / longest) ** power for part in (bounds.compute, moved, bounds.vector)]
+        return longest * sum(parts) ** (1 / power)
+
+    def time(
+        self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
+    ) -> tuple[Any, Any]:
+        """Seconds of the arithmetic of products with weights alone."""
+        product = ExpertProduct(m, k, n, count)
+        operands = Operands(held.bytes, fed.bytes, fed.bytes, jnp.zeros_like(self.cores))
+        device = self.device(held, fed, jnp.full_like(self.cores, jnp.inf), conditions)
+        found = self.kernels.products.work(product, operands, device).compute
+        return found, jnp.zeros_like(found)
+
+    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        return self.cores * self.operations_per_clock(held, fed) * conditions.frequency
+
+    def peak_fill(self, conditions: Conditions) -> Any:
+        return self.cache_bandwidth * conditions.derating
+
+    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
+        """widest_energy is stated for the widest rate at the nominal voltage; energy falls as the rate rises."""
+        widest = jnp.min(jnp.stack([rate.operations for rate in self.rates.values()]))
+        return self.widest_energy * widest / self.operations_per_clock(held, fed) * conditions.switching
+
+    def fill_byte_energy(self, conditions: Conditions) -> Any:
+        return jnp.zeros_like(self.cores)
+
+    def area(self) -> Any:
+        return self.cores * self.core_area
+
+    def leakage(self) -> Any:
+        return self.cores * self.core_static_power
+
+    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
+        widest = max(float(rate.width) for rate in self.rates.values())
+        needed = max(float(held.element_bits), float(fed.element_bits))
+        return f"no rate takes {needed:g}-bit operands; the widest is {widest:g} bits" if needed > widest else ""
