@@ -58,6 +58,28 @@ MACHINES = (
     "dgx_h100",
     "dgx_h100_rack",
 )
+TILE, RATE = {"_target_": "hw.tensor_engine.Tile"}, {"_target_": "hw.tensor_engine.Rate"}
+TILED = {
+    "engine": {
+        "_target_": "hw.tensor_engine.OutputTiles",
+        "cores": 132,
+        "frequency": "1.83 GHz",
+        "rates": {
+            "bits16": RATE | {"width": 16, "operations": "4096 op/clk"},
+            "bits8": RATE | {"width": 8, "operations": "8192 op/clk"},
+        },
+        "tiles": {
+            "large": TILE | {"rows": 128, "columns": 256, "sustained_fraction": 0.75},
+            "small": TILE | {"rows": 64, "columns": 64, "sustained_fraction": 0.4},
+        },
+        "overhead": "2.5 us",
+        "widest_energy": "0.49 pJ/op",
+        "core_area": "3 mm^2",
+        "core_static_power": "0.3 W",
+        "idle_share": 0.1,
+    },
+    "vector": {"_target_": "hw.vector.Vector", "rate": "31 Top/s", "energy": "1 pJ/op"},
+}
 MODELS = ("llama3_8b", "llama3_70b", "llama2_70b")
 INTEGERS = ("mxint8", "mxint4", "mxint4_weights")
 FLOATS = ("bf16", "fp8", "mxint8")
@@ -109,8 +131,7 @@ def composed(hw: str, model: str, number_format: str) -> dict[str, Any]:
     cfg = {name: copy.deepcopy(section(name, choice)) for name, choice in names.items()}
     cfg["scheduler"] = {"_target_": "dse.scheduler.WholePrompts"}
     if names["hw"] == "dgx_h100":
-        tiled = section("hw", "cpu_server")["chip"]
-        cfg["hw"]["chip"] |= {part: copy.deepcopy(tiled[part]) for part in ("engine", "vector")}
+        cfg["hw"]["chip"] |= copy.deepcopy(TILED)
     keep_cool(cfg["hw"]["chip"])
     if names["hw"] != hw:
         cfg["hw"]["levels"]["rack"] = copy.deepcopy(section("hw", "squadrack_ethernet")["levels"]["rack"])

@@ -334,6 +334,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("engineering", "USD", lambda it, a, q: it.engineering()),
         Question("carbon", "kg", lambda it, a, q: it.carbon()),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
+        Question("gathering_power", "W", lambda it, a, q: it.gathering_power()),
+        Question("joining_power", "W", lambda it, a, q: it.joining_power()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),
