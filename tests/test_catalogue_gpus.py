@@ -137,8 +137,8 @@ def test_power_limit_and_chips_are_of_the_data_sheet(system: str) -> None:
 def test_full_rate_and_full_bandwidth_meet_the_power_limit(system: str) -> None:
     """Energies are derived from the power limit: 16-bit operations and memory together come near it; the rest leaks.
 
-    The bounds are wide, as some chips take the engine of another: a card of 300 W has that of a module of 400 W, and slows
-    down where both are at their full rate."""
+    The bounds are wide, as some chips take the engine of another: a card of 300 W has that of a module of 400 W, and
+    slows down where both are at their full rate."""
     chip = hardware(system)["chip"]
     engine = chip["engine"]
     computing = arithmetic(system, 16) * 1e12 * read("J/op", engine["widest_energy"])
