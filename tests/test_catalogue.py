@@ -129,7 +129,7 @@ PUBLISHED = [
     *rows("sn40l_rack", "bf16", "Hot Chips 2024: 8 GB of 16 sockets of 520 MB, rounded down", 0.05, sram=8e9),
     *rows("sn40l_rack", "bf16", "1.6 to 2 TB/s a socket are told, the middle within half of it", 0.12,
           hbm_rate=16 * 1.8e12),
-    *rows("sn40l_rack", "bf16", "about 10 kW on the mean; full load may differ as much as the word", 0.2, whole_power=10e3),
+    *rows("sn40l_rack", "bf16", "about 10 kW on the mean, which full load may differ from", 0.2, whole_power=10e3),
 ]  # fmt: skip
 
 
