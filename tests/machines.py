@@ -16,7 +16,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 import dse.precision  # noqa: F401
 from dse.compose import SECTIONS, compose, conf_folder, plain
-from dse.evaluate import Candidate
+from dse.evaluate import Candidate, is_legal
 from dse.mapping import Wanted, grid, shape_of
 from dse.metrics import Mapping
 from dse.schema import NOTES, build
@@ -89,7 +89,8 @@ def degrees(given: Candidate) -> list[tuple[int, int]]:
     (heads,) = shape_of([given]).cache_heads
     found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], Wanted("power"))
     pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
-    return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+    cut = sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+    return [(t, p) for t, p in cut if bool(is_legal(given, mapping(t, p)))]  # 3 does not divide levels of 4
 
 
 def modules(tree: Any, path: str = "") -> Iterator[tuple[str, eqx.Module]]:
