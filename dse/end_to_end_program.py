@@ -1,0 +1,208 @@
+"""Seconds, joules and bytes of many runs at once: one compiled program for all that share a structure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dse.precision  # noqa: F401
+from dse.evaluate import laid_out
+from dse.holding import cache_bytes, held_bytes, memory_headroom
+from dse.metrics import Mapping
+from dse.schedule import micro_batch, passes
+from dse.scheduler import Chunked, Scheduler, Service, Static, Turn, WholePrompts
+from dse.step import in_loops
+from hw.heat import State
+from hw.system import Runtime, System
+from models.model import Model
+from models.numerics import Formats
+from models.serving import Serving
+
+ROWS = 64  # of one call: a program has one shape, and the last call is filled up
+STATIC, WHOLE, CHUNKED = range(3)
+
+
+class Question(eqx.Module):
+    """One run on one replica of a machine: everything that a prediction depends on.
+
+    order : STATIC, WHOLE or CHUNKED; chunk : most prompt tokens of a pass; fills : 1 where the engine takes as many
+    sequences as memory holds, up to `batch` of the mapping; kept : share of the free memory that it gives its cache;
+    chips : all that the run has, of all replicas.
+    """
+
+    hw: System
+    model: Model
+    format: Formats
+    runtime: Runtime
+    serving: Serving
+    mapping: Mapping
+    order: Any
+    chunk: Any
+    fills: Any
+    kept: Any
+    chips: Any
+
+
+class Found(eqx.Module):
+    """What a run comes to.
+
+    token : seconds between a sequence's tokens; first : seconds until its first one; whole : seconds of a request, or
+    of a whole static batch; rate : output tokens per second of all replicas; batch : sequences of a replica;
+    chip_power : mean watts of an accelerator; power : of all with their share of the host; energy : joules of an
+    output token, hosts included; missing : bytes that a chip lacks; holds : bytes that it has; legal : by rule.
+    """
+
+    token: Any
+    first: Any
+    whole: Any
+    rate: Any
+    batch: Any
+    chip_power: Any
+    power: Any
+    energy: Any
+    missing: Any
+    holds: Any
+    legal: Any
+
+
+def answer(asked: Question) -> Found:
+    """The prediction of one run."""
+    system, model, formats = replace(asked.hw, runtime=asked.runtime), asked.model, asked.format
+    state = system.chip.settle(formats)
+    mapping = filled_up(asked, state)
+    static, whole, chunked = Static(), WholePrompts(), Chunked(chunk=asked.chunk)
+    together = jnp.where(asked.order == STATIC, micro_batch(mapping), 1.0)
+    turns = (
+        Turn(micro_batch(mapping)),
+        Turn(None, together, asked.serving.fresh, asked.serving.cached),
+        chunked.turns(asked.serving, mapping)[1],
+    )
+    batches = [turn.batch(model, asked.serving.mean_context) for turn in turns]
+    decode, prefill, mixed = passes(system, state, model, formats, mapping, batches)
+    orders: tuple[tuple[Scheduler, Any], ...] = ((static, prefill), (whole, prefill), (chunked, mixed))
+    services = [order.service(asked.serving, mapping, (decode, second)) for order, second in orders]
+    service = chosen(asked.order, services)
+    widest = chosen(asked.order, [order.widest(asked.serving, mapping) for order, _ in orders])
+    tokens = jnp.minimum(widest, jnp.maximum(asked.chunk, micro_batch(mapping)))
+    held = held_bytes(model, formats, mapping, decode.layers, asked.serving.last_context, tokens)
+    left = memory_headroom(system, state, mapping, held)
+    return told(asked, system, state, mapping, service, left, sum(held))
+
+
+def filled_up(asked: Question, state: State) -> Mapping:
+    """The mapping, with as many sequences as memory holds where the engine chooses them."""
+    mapping, layers = asked.mapping, jnp.ceil(asked.model.layers / asked.mapping.pipeline)
+    context = asked.serving.last_context
+    held = held_bytes(asked.model, asked.format, replace(mapping, batch=0.0), layers, context, asked.chunk)
+    free = memory_headroom(asked.hw, state, mapping, held) * asked.kept
+    each = jnp.maximum(cache_bytes(asked.model, asked.format, mapping, layers, context), 1.0)
+    most = jnp.clip(jnp.floor(free / each) * mapping.attention_data, 1.0, mapping.batch)
+    batch = jnp.where(asked.fills > 0, most, mapping.batch)
+    return replace(mapping, batch=batch, users=batch * mapping.data)
+
+
+def told(
+    asked: Question, system: System, state: State, mapping: Mapping, service: Service, left: Any, held: Any
+) -> Found:
+    """The answers of a service."""
+    output, token = asked.serving.output, service.token.total
+    first = service.first + jnp.where(asked.order == STATIC, 0.0, queued(asked, mapping, service))
+    whole = first + (output - 1) * token
+    steady = mapping.batch * service.decoding / mapping.batch / token
+    rate = mapping.data * jnp.where(asked.order == STATIC, mapping.batch * output / whole, steady)
+    joules = service.energies.total
+    hosts = system.idle_power(state.idle) * asked.chips / system.chips()
+    return Found(
+        token=token,
+        first=first,
+        whole=whole,
+        rate=rate,
+        batch=mapping.batch,
+        chip_power=joules * rate / asked.chips + state.idle,
+        power=joules * rate + hosts,
+        energy=joules + hosts / rate,
+        missing=jnp.maximum(0.0, -left),
+        holds=held + left,
+        legal=jnp.stack([jnp.asarray(kept) for kept in laid_out(system, asked.model, mapping).values()]),
+    )
+
+
+def queued(asked: Question, mapping: Mapping, service: Service) -> Any:
+    """Seconds that a prompt waits for the prompts of others, in a closed load of B sequences.
+
+    Filling is a server that takes t for a prompt, decoding takes Z = (output - 1) x time per token for all at once. An
+    arrival finds (B - 1) / B of the mean queue, so with Q = B R / (R + Z)
+
+        R = t (1 + (B - 1) R / (R + Z))
+
+    which is quadratic in R; the wait is R - t. Source: Schweitzer's mean-value analysis.
+    """
+    one, others = service.first, jnp.maximum(mapping.batch - 1, 0.0)
+    answering = jnp.maximum((asked.serving.output - 1) * service.token.total, 0.0)
+    linear = answering - one - one * others
+    found = (-linear + jnp.sqrt(linear**2 + 4 * one * answering)) / 2
+    return jnp.maximum(found - one, 0.0)
+
+
+def chosen(order: Any, options: Sequence[Any]) -> Any:
+    """The answer of the order that is asked for."""
+    return jax.tree.map(lambda s, w, c: jnp.where(order == STATIC, s, jnp.where(order == WHOLE, w, c)), *options)
+
+
+def replace(component: Any, **fields: Any) -> Any:
+    """The component with other fields; its own rules are not checked again, as numbers may be traced."""
+    return dataclasses.replace(component, **fields)
+
+
+@jax.jit
+def answers(asked: Question) -> Found:
+    """Predictions of stacked questions [rows]."""
+    with in_loops():
+        return jax.vmap(answer)(asked)
+
+
+@jax.jit
+def slopes(asked: Question) -> tuple[Found, Found]:
+    """Predictions of stacked questions [rows], and their derivatives by the numbers of the runtime profile, [rows] in
+    each number's place."""
+    with in_loops():
+
+        def one(asked: Question) -> tuple[Found, Found]:
+            def of(runtime: Runtime) -> Found:
+                return answer(replace(asked, runtime=runtime))
+
+            return of(asked.runtime), jax.jacfwd(of)(asked.runtime)
+
+        return jax.vmap(one)(asked)
+
+
+def kinds(asked: Sequence[Question]) -> list[np.ndarray]:
+    """Which questions share a structure, as indices."""
+    found: dict[Any, list[int]] = {}
+    for index, one in enumerate(asked):
+        found.setdefault(jax.tree.structure(one), []).append(index)
+    return [np.array(indices) for indices in found.values()]
+
+
+def stacked(asked: Sequence[Question]) -> list[Question]:
+    """Questions of one structure in stacks of `ROWS`, the last filled up with its last question."""
+    filled = [*asked, *[asked[-1]] * (-len(asked) % ROWS)]
+    shape = jax.tree.structure(asked[0])
+    table = np.array([jax.tree.leaves(one) for one in filled], float)
+    return [
+        jax.tree.unflatten(shape, list(table[start : start + ROWS].T.copy())) for start in range(0, len(table), ROWS)
+    ]
+
+
+def predict(asked: Sequence[Question]) -> list[Found]:
+    """The predictions of questions of one structure, one by one, as numbers."""
+    done = [jax.device_get(answers(stack)) for stack in stacked(asked)]
+    return [
+        jax.tree.map(lambda column, row=row: column[row], stack) for stack in done for row in range(ROWS)
+    ][: len(asked)]
