@@ -14,8 +14,9 @@ MISSING = "???"  # of files that need a word on the command line, which name no 
 
 
 def plain_name(name: str) -> str:
-    """A name without case, blanks and punctuation."""
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+    """A name without case, blanks and punctuation; between digits one mark stays, as 1.3 and 13 are not the same."""
+    apart = re.sub(r"(?<=[0-9])[^a-z0-9]+(?=[0-9])", ".", str(name).lower())
+    return re.sub(r"[^a-z0-9.]|(?<![0-9])\.|\.(?![0-9])", "", apart)
 
 
 def written(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Question(eqx.Module):
 
     order : STATIC, WHOLE or CHUNKED; chunk : most prompt tokens of a pass; fills : 1 where the engine takes as many
     sequences as memory holds, up to `batch` of the mapping; kept : share of the free memory that it gives its cache;
-    chips : all that the run has, of all replicas.
+    accelerators : all that the run has, of all replicas.
     """
 
     hw: System
@@ -46,7 +46,7 @@ class Question(eqx.Module):
     chunk: Any
     fills: Any
     kept: Any
-    chips: Any
+    accelerators: Any
 
 
 class Found(eqx.Module):
@@ -117,19 +117,20 @@ def told(
     steady = mapping.batch * service.decoding / mapping.batch / token
     rate = mapping.data * jnp.where(asked.order == STATIC, mapping.batch * output / whole, steady)
     joules = service.energies.total
-    hosts = system.idle_power(state.idle) * asked.chips / system.chips()
+    dies = system.dies_per_package()
+    hosts = system.idle_power(state.idle) * asked.accelerators * dies / system.chips()
     return Found(
         token=token,
         first=first,
         whole=whole,
         rate=rate,
         batch=mapping.batch,
-        chip_power=joules * rate / asked.chips + state.idle,
+        chip_power=joules * rate / asked.accelerators + dies * state.idle,
         power=joules * rate + hosts,
         energy=joules + hosts / rate,
         missing=jnp.maximum(0.0, -left),
         holds=held + left,
-        legal=jnp.stack([jnp.asarray(kept) for kept in laid_out(system, asked.model, mapping).values()]),
+        legal=jnp.stack([jnp.asarray(kept) for kept in laid_out(system, asked.model, replace(mapping, data=1.0)).values()]),
     )
 
 
