@@ -43,9 +43,7 @@ class Names:
     files: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def read(
-        cls, group: str, folders: Iterable[Path], before: Sequence[str] = (), after: Sequence[str] = ()
-    ) -> Names:
+    def read(cls, group: str, folders: Iterable[Path], before: Sequence[str] = (), after: Sequence[str] = ()) -> Names:
         """All files of a group in these folders; raises ValueError where two files claim one name."""
         known: dict[str, str] = {}
         shown: list[str] = []
@@ -59,9 +57,8 @@ class Names:
                     shown.append(str(name))
                     for short in {plain_name(name), plain_name(tail(str(name)))}:
                         if known.setdefault(short, path.stem) != path.stem:
-                            raise ValueError(
-                                f"{path}: aliases: {name!r} is a name of {known[short]} as well; a name leads to one file"
-                            )
+                            other = known[short]
+                            raise ValueError(f"{path}: aliases: {name!r} names {other} as well; give it to one file")
         return cls(group, known, shown, tuple(map(plain_name, before)), tuple(map(plain_name, after)), files)
 
     def find(self, name: str) -> str | None:
@@ -94,7 +91,8 @@ class Names:
     def missing(self, name: str, what: str) -> str:
         """That there is no such thing, in words."""
         words = nearest(name, self.shown)
-        return f"there is no {what} {name!r}; {words if len(words) < 60 else f'add it as an alias in conf/{self.group}'}"
+        told = words if words.startswith("did you mean") else f"name it in aliases: of a file of conf/{self.group}"
+        return f"there is no {what} {name!r}; {told}"
 
 
 def tail(name: str) -> str:

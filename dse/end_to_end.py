@@ -15,7 +15,7 @@ import numpy as np
 from dse.compose import own_folders
 from dse.end_to_end_plan import Library, Planned, plan
 from dse.end_to_end_program import Found, Question, kinds, predict
-from dse.end_to_end_rows import Refusal, factor, hashed, metric, number, read
+from dse.end_to_end_rows import Refused, factor, hashed, metric, number, read
 from dse.evaluate import laid_out
 from dse.validate import EXCLUDED, FITTED, PREDICTED, Row, Validation
 
@@ -32,7 +32,7 @@ def validation(path: Path) -> Validation:
     asked = [index for index, one in enumerate(planned) if isinstance(one, Planned)]
     answers = dict(zip(asked, predicted([planned[index] for index in asked]), strict=True))  # type: ignore[misc]
     found = [
-        judged(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(row, one)
+        judged(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(library, row, one)
         for index, (row, one) in enumerate(zip(rows, planned, strict=True))
     ]
     return Validation(found, groups=GROUPED, more={"spread": library.rules["spread"]})
@@ -42,7 +42,7 @@ def planned_or_refused(library: Library, row: Mapping[str, str]) -> Planned | st
     """The question of a row, or why there is none."""
     try:
         return plan(library, row)
-    except Refusal as error:
+    except Refused as error:
         return str(error)
     except Exception as error:  # one row must not cost the others
         return unexpected(error)
@@ -94,8 +94,9 @@ def refused(question: Question, found: Found) -> str:
         return "tp, pp, ep: not so: " + "; ".join(w for w, kept in zip(words, found.legal, strict=True) if not kept)
     if found.missing > 0:
         there = float(found.holds)
-        return f"no mapping fits: needs {(there + float(found.missing)) / 1e9:.4g} GB on each chip, {there / 1e9:.4g} are there"
-    numbers = np.array([leaf for leaf in jax.tree.leaves(replace(found, legal=0.0))])
+        needs = (there + float(found.missing)) / 1e9
+        return f"no mapping fits: needs {needs:.4g} GB on each chip, {there / 1e9:.4g} are there"
+    numbers = np.array(jax.tree.leaves(replace(found, legal=0.0)))
     return "" if np.isfinite(numbers).all() else "the model has no finite answer here"
 
 
@@ -112,7 +113,7 @@ def value_of(one: Planned, found: Found) -> float:
 def judged(library: Library, row: Mapping[str, str], one: Planned, found: Found | str) -> Row:
     """A row with its prediction and the spread around it."""
     if isinstance(found, str):
-        return left_out(row, found)
+        return left_out(library, row, found)
     modelled = value_of(one, found)
     low, high = spread(library.rules["spread"], one)
     note = "" if one.known else f"software unknown: profile {one.software}, a wider spread"
@@ -142,16 +143,17 @@ def role(rules: Mapping[str, Any], row: Mapping[str, str], machine: str) -> str:
     return FITTED if machine in some["machines"] and hashed(row) % some["one_in"] == 0 else PREDICTED
 
 
-def left_out(row: Mapping[str, str], why: str) -> Row:
+def left_out(library: Library, row: Mapping[str, str], why: str) -> Row:
     """A row that is not predicted, and why; its value in our unit where it has one."""
     measured, unit = None, row["unit"]
     try:
         answer = metric(row)[1]
         found = number(row, "value")
         measured, unit = (None, unit) if not found else (found * factor(row["unit"], answer), answer)
-    except Refusal:
+    except Refused:
         pass
-    return Row(row["row_id"], row["engine"], row["metric"], None, measured, role=EXCLUDED, note=why,
+    engine = library.software.inside(row["engine"]) or str(library.rules["unknown_engine"])
+    return Row(row["row_id"], engine, row["metric"], None, measured, role=EXCLUDED, note=why,
                about=about(row) | {"unit": unit})  # fmt: skip
 
 
@@ -166,4 +168,3 @@ def about(row: Mapping[str, str]) -> dict[str, Any]:
 def shortened(source: str) -> str:
     """A source without the place inside it."""
     return re.split(r"@| \(| closed/| docs?/|, ", source)[0].strip()[:60]
-

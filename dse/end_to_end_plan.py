@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from dse.aliases import Names, plain_name, written
 from dse.compose import component, conf_folder
 from dse.end_to_end_program import CHUNKED, STATIC, WHOLE, Question
-from dse.end_to_end_rows import Refusal, Run, is_sixteen_bit, run
+from dse.end_to_end_rows import Refused, Run, is_sixteen_bit, run
 from dse.metrics import Mapping as Laid
 from dse.schema import build, nearest
 from hw.system import System
@@ -49,18 +49,26 @@ class Library:
         called = self.rules["precisions"].items()
         self.precisions = {plain_name(name): key for key, names in called for name in (key, *names)}
         self._built: dict[tuple[str, str], Any] = {}
+        self._facts: dict[tuple[Any, ...], Any] = {}
 
     def part(self, group: str, name: str) -> Any:
-        """A component of a group; a Refusal with its words where it cannot be built."""
+        """A component of a group; a Refused with its words where it cannot be built."""
         if (group, name) not in self._built:
             try:
                 self._built[group, name] = build(component(group, name), group)
             except Exception as error:  # the file's fault, said in the row
-                self._built[group, name] = Refusal(f"conf/{group}/{name}.yaml cannot be built: {error}")
+                self._built[group, name] = Refused(f"conf/{group}/{name}.yaml cannot be built: {error}")
         found = self._built[group, name]
-        if isinstance(found, Refusal):
+        if isinstance(found, Refused):
             raise found
         return found
+
+    def fact(self, of: Callable[..., Any], *parts: tuple[str, str]) -> Any:
+        """What a function says of parts, asked once: answers of components are slow outside of a program."""
+        key = (of.__name__, *parts)
+        if key not in self._facts:
+            self._facts[key] = of(*(self.part(*one) for one in parts))
+        return self._facts[key]
 
     def serving(self, software: str) -> Mapping[str, Any]:
         """How a software lets prompts share the machine."""
@@ -71,10 +79,10 @@ class Library:
 def find_machine(library: Library, row: Mapping[str, str]) -> str:
     """The file of a row's accelerator."""
     if not row["accelerator"]:
-        raise Refusal("accelerator is missing")
+        raise Refused("accelerator is missing")
     found = library.machines.find(row["accelerator"])
     if found is None:
-        raise Refusal(library.machines.missing(row["accelerator"], "accelerator"))
+        raise Refused(library.machines.missing(row["accelerator"], "accelerator"))
     return found
 
 
@@ -82,10 +90,10 @@ def find_model(library: Library, row: Mapping[str, str]) -> str:
     """The file of a row's model."""
     given = [row[name] for name in ("model_key", "model") if row[name]]
     if not given:
-        raise Refusal("model is missing")
+        raise Refused("model is missing")
     found = next((one for name in given if (one := library.models.find(name))), None)
     if found is None:
-        raise Refusal(library.models.missing(given[-1], "model"))
+        raise Refused(library.models.missing(given[-1], "model"))
     return found
 
 
@@ -105,33 +113,35 @@ def find_formats(library: Library, row: Mapping[str, str], model: str, software:
     """The set of number formats of a row's precision."""
     given = row["precision"]
     if not given and not is_sixteen_bit(row):
-        raise Refusal("precision is missing")
+        raise Refused("precision is missing")
     found = library.precisions.get(plain_name(given or "bf16"))
     own = library.rules["models"].get(model, {})
     named = own.get(given.lower()) or own.get(found)
     if named:
         return str(named)
     if found is None:
-        raise Refusal(f"precision: there is no {given!r}; {nearest(given, library.rules['precisions'])}")
+        raise Refused(f"precision: there is no {given!r}; {nearest(given, library.rules['precisions'])}")
     follows = library.serving(software)["cache_follows"]
     return found if follows else str(library.rules["cache_apart"].get(found, found))
 
 
 def plan(library: Library, row: Mapping[str, str]) -> Planned:
-    """The question of a row; raises Refusal in words for its reader."""
+    """The question of a row; raises Refused in words for its reader."""
     asked = run(row, library.rules)
     machine, model = find_machine(library, row), find_model(library, row)
     software, known = find_software(library, row, machine)
     system, built = library.part("hw", machine), library.part("model", model)
-    formats = library.part("format", find_formats(library, row, model, software))
-    refuse(built, system, formats)
-    mapping = laid(asked, built, dies(system))
+    formats = find_formats(library, row, model, software)
+    if words := library.fact(refusal, ("model", model), ("hw", machine), ("format", formats)):
+        raise Refused(words)
+    of = ("hw", machine)
+    mapping = laid(asked, library.fact(experts, ("model", model)), library.fact(dies, of))
     rules, chosen = library.serving(software), library.rules["engine_chosen"]
     order = "static" if asked.kind == "static" else rules["order"]
     question = Question(
-        hw=large_enough(system, mapping, machine),
+        hw=large_enough(system, mapping, machine, library.fact(chips, of)),
         model=built,
-        format=formats,
+        format=library.part("format", formats),
         runtime=library.part("hw/runtime", software),
         serving=Serving(asked.prompt, asked.output, float(mapping.users), 1.0, 1.0, 1.0),  # type: ignore[arg-type]
         mapping=mapping,
@@ -144,15 +154,16 @@ def plan(library: Library, row: Mapping[str, str]) -> Planned:
     return Planned(asked, question, machine, software, known, len(system.chip.memory))
 
 
-def refuse(model: Model, system: System, formats: Formats) -> None:
-    """Raise Refusal where the model has no tokens, or the engine cannot compute in the formats."""
+def refusal(model: Model, system: System, formats: Formats) -> str:
+    """That the model has no tokens, or that the engine cannot compute in the formats; nothing where both are well."""
     if float(model.cache_elements(1.0)) == 0:
-        raise Refusal("model: it keeps nothing between its steps, so it has no prompts and answers")
+        return "model: it keeps nothing between its steps, so it has no prompts and answers"
     engine = system.chip.engine
     for name, held in (("weights", formats.weights), ("experts", formats.experts), ("cache", formats.cache)):
         words = "" if held is None else engine.refusal(held, formats.activations)
         if words:
-            raise Refusal(f"precision: {name}: {words}")
+            return f"precision: {name}: {words}"
+    return ""
 
 
 def dies(system: System) -> float:
@@ -160,17 +171,26 @@ def dies(system: System) -> float:
     return float(system.dies_per_package())
 
 
-def laid(asked: Run, model: Model, dies: float) -> Laid:
+def chips(system: System) -> float:
+    """Chips of a machine."""
+    return float(system.chips())
+
+
+def experts(model: Model) -> float:
+    """Experts of a layer."""
+    return float(model.experts)
+
+
+def laid(asked: Run, experts: float, dies: float) -> Laid:
     """The mapping of a row: its degrees, as many replicas as there are accelerators for, and its sequences spread
     evenly over them."""
-    experts = float(model.experts)
     groups, expert = (asked.groups, asked.expert) if experts else (1.0, 1.0)
     tensor = asked.tensor
     if tensor * groups * asked.pipeline > asked.chips and tensor % groups == 0:
         tensor = tensor / groups  # the degree counts all groups
     devices = tensor * groups * asked.pipeline
     if devices > asked.chips or asked.chips % devices:
-        raise Refusal(f"tp, pp: replicas of {devices:g} accelerators do not divide n_accel, {asked.chips:g}")
+        raise Refused(f"tp, pp: replicas of {devices:g} accelerators do not divide n_accel, {asked.chips:g}")
     replicas = asked.chips / devices
     busy = replicas if asked.kind == "engine_chosen" else min(replicas, asked.concurrency)
     batch = asked.concurrency if asked.kind == "engine_chosen" else -(-asked.concurrency // busy)
@@ -179,17 +199,15 @@ def laid(asked: Run, model: Model, dies: float) -> Laid:
     return Laid(**{name: float(value) for name, value in (degrees | rest | {"weights": 0, "cache": 0}).items()})
 
 
-def large_enough(system: System, mapping: Laid, name: str) -> System:
-    """The machine, its outermost level grown where that is drawn as one part; raises Refusal where a replica does not
+def large_enough(system: System, mapping: Laid, name: str, chips: float) -> System:
+    """The machine, its outermost level grown where that is drawn as one part; raises Refused where a replica does not
     fit one machine. Replicas beyond stand on further machines and exchange nothing."""
     devices = float(mapping.tensor * mapping.attention_data * mapping.pipeline)
-    chips = float(system.chips())
     if devices <= chips:
         return system
     last = next(reversed(system.levels), None)
     if last is None or float(system.levels[last].fanout) > 1:
-        raise Refusal(f"n_accel: a replica of {devices:g} chips does not fit one {name} of {chips:g}")
+        raise Refused(f"n_accel: a replica of {devices:g} chips does not fit one {name} of {chips:g}")
     grown = dataclasses.replace(system.levels[last], fanout=devices / chips)
     levels = OrderedDict(system.levels) | {last: grown}
     return dataclasses.replace(system, levels=OrderedDict(levels))
-

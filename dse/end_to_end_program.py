@@ -16,8 +16,8 @@ from dse.evaluate import laid_out
 from dse.holding import cache_bytes, held_bytes, memory_headroom
 from dse.metrics import Mapping
 from dse.schedule import micro_batch, passes
-from dse.scheduler import Chunked, Scheduler, Service, Static, Turn, WholePrompts
-from dse.step import in_loops
+from dse.scheduler import Chunked, Scheduler, Service, Static, Turn, WholePrompts, scaled
+from dse.step import Pass, in_loops
 from hw.heat import State
 from hw.system import Runtime, System
 from models.model import Model
@@ -76,23 +76,64 @@ def answer(asked: Question) -> Found:
     system, model, formats = replace(asked.hw, runtime=asked.runtime), asked.model, asked.format
     state = system.chip.settle(formats)
     mapping = filled_up(asked, state)
-    static, whole, chunked = Static(), WholePrompts(), Chunked(chunk=asked.chunk)
-    together = jnp.where(asked.order == STATIC, micro_batch(mapping), 1.0)
+    chunked, group = Chunked(chunk=asked.chunk), together(asked, mapping)
     turns = (
         Turn(micro_batch(mapping)),
-        Turn(None, together, asked.serving.fresh, asked.serving.cached),
+        Turn(None, group, asked.serving.fresh, asked.serving.cached),
         chunked.turns(asked.serving, mapping)[1],
     )
     batches = [turn.batch(model, asked.serving.mean_context) for turn in turns]
     decode, prefill, mixed = passes(system, state, model, formats, mapping, batches)
-    orders: tuple[tuple[Scheduler, Any], ...] = ((static, prefill), (whole, prefill), (chunked, mixed))
-    services = [order.service(asked.serving, mapping, (decode, second)) for order, second in orders]
-    service = chosen(asked.order, services)
-    widest = chosen(asked.order, [order.widest(asked.serving, mapping) for order, _ in orders])
+    seconds: tuple[tuple[Scheduler, Pass], ...] = (
+        (Static(), prefill),
+        (WholePrompts(), shared(prefill, group)),
+        (chunked, mixed),
+    )
+    services = [order.service(asked.serving, mapping, (decode, second)) for order, second in seconds]
+    widest = chosen(asked.order, [order.widest(asked.serving, mapping) for order, _ in seconds])
     tokens = jnp.minimum(widest, jnp.maximum(asked.chunk, micro_batch(mapping)))
     held = held_bytes(model, formats, mapping, decode.layers, asked.serving.last_context, tokens)
     left = memory_headroom(system, state, mapping, held)
-    return told(asked, system, state, mapping, service, left, sum(held))
+    service = chosen(asked.order, services)
+    first, token = latencies(asked, mapping, services, prefill.times.total, group)
+    return told(asked, system, state, mapping, service, first, token, left, sum(held))
+
+
+def together(asked: Question, mapping: Mapping) -> Any:
+    """Prompts of a pass that fills nothing but prompts: all of a static batch, else as many as a pass has room for."""
+    room = jnp.clip(jnp.floor(asked.chunk / asked.serving.fresh), 1.0, jnp.maximum(mapping.batch, 1.0))
+    return jnp.where(asked.order == STATIC, micro_batch(mapping), room)
+
+
+def shared(done: Pass, prompts: Any) -> Pass:
+    """One prompt's part of a pass of several."""
+    return Pass(scaled(done.times, 1 / prompts), scaled(done.energies, 1 / prompts), done.pace / prompts, done.layers)
+
+
+def latencies(asked: Question, mapping: Mapping, services: Sequence[Service], fill: Any, group: Any) -> tuple[Any, Any]:
+    """Seconds until a sequence's first token, and between its others.
+
+    The load is closed and its lengths are equal, so that who was filled together ends, and comes again, together: B
+    sequences are n = B / k groups, and a pass fills k prompts in t.
+    Where prompts go before decoding, all groups are filled, then all decode. A sequence waits for half of the groups
+    before it is filled, and for the other half after:
+
+        first = t (n + 1) / 2;   token = t_decode + t (n - 1) / 2 / (output - 1)
+
+    Where passes mix, a group ends, and comes again, a pass after the one before it, whose pass it finds under way:
+    first = t (2 - 1 / n). Steps of batches that the engine fills up are those of the steady state.
+    """
+    static, whole, chunked = services
+    groups = jnp.ceil(mapping.batch / group)
+    steps = jnp.maximum(asked.serving.output - 1, 1.0)
+    waves = static.token.total + fill * (groups - 1) / 2 / steps
+    alone = jnp.maximum(chunked.first, fill)
+    options = (
+        (static.first, static.token.total),
+        (fill * (groups + 1) / 2, jnp.where(asked.fills > 0, whole.token.total, waves)),
+        (alone * (2 - 1 / groups), chunked.token.total),
+    )
+    return chosen(asked.order, options)
 
 
 def filled_up(asked: Question, state: State) -> Mapping:
@@ -108,16 +149,22 @@ def filled_up(asked: Question, state: State) -> Mapping:
 
 
 def told(
-    asked: Question, system: System, state: State, mapping: Mapping, service: Service, left: Any, held: Any
+    asked: Question,
+    system: System,
+    state: State,
+    mapping: Mapping,
+    service: Service,
+    first: Any,
+    token: Any,
+    left: Any,
+    held: Any,
 ) -> Found:
     """The answers of a service."""
-    output, token = asked.serving.output, service.token.total
-    first = service.first + jnp.where(asked.order == STATIC, 0.0, queued(asked, mapping, service))
+    output = asked.serving.output
     whole = first + (output - 1) * token
-    steady = mapping.batch * service.decoding / mapping.batch / token
-    rate = mapping.data * jnp.where(asked.order == STATIC, mapping.batch * output / whole, steady)
-    joules = service.energies.total
-    dies = system.dies_per_package()
+    waves = (asked.order < CHUNKED) & (asked.fills == 0)
+    rate = mapping.data * jnp.where(waves, mapping.batch * output / whole, service.decoding / token)
+    joules, dies = service.energies.total, system.dies_per_package()
     hosts = system.idle_power(state.idle) * asked.accelerators * dies / system.chips()
     return Found(
         token=token,
@@ -130,25 +177,10 @@ def told(
         energy=joules + hosts / rate,
         missing=jnp.maximum(0.0, -left),
         holds=held + left,
-        legal=jnp.stack([jnp.asarray(kept) for kept in laid_out(system, asked.model, replace(mapping, data=1.0)).values()]),
+        legal=jnp.stack(
+            [jnp.asarray(kept) for kept in laid_out(system, asked.model, replace(mapping, data=1.0)).values()]
+        ),
     )
-
-
-def queued(asked: Question, mapping: Mapping, service: Service) -> Any:
-    """Seconds that a prompt waits for the prompts of others, in a closed load of B sequences.
-
-    Filling is a server that takes t for a prompt, decoding takes Z = (output - 1) x time per token for all at once. An
-    arrival finds (B - 1) / B of the mean queue, so with Q = B R / (R + Z)
-
-        R = t (1 + (B - 1) R / (R + Z))
-
-    which is quadratic in R; the wait is R - t. Source: Schweitzer's mean-value analysis.
-    """
-    one, others = service.first, jnp.maximum(mapping.batch - 1, 0.0)
-    answering = jnp.maximum((asked.serving.output - 1) * service.token.total, 0.0)
-    linear = answering - one - one * others
-    found = (-linear + jnp.sqrt(linear**2 + 4 * one * answering)) / 2
-    return jnp.maximum(found - one, 0.0)
 
 
 def chosen(order: Any, options: Sequence[Any]) -> Any:
@@ -204,6 +236,6 @@ def stacked(asked: Sequence[Question]) -> list[Question]:
 def predict(asked: Sequence[Question]) -> list[Found]:
     """The predictions of questions of one structure, one by one, as numbers."""
     done = [jax.device_get(answers(stack)) for stack in stacked(asked)]
-    return [
-        jax.tree.map(lambda column, row=row: column[row], stack) for stack in done for row in range(ROWS)
-    ][: len(asked)]
+    return [jax.tree.map(lambda column, row=row: column[row], stack) for stack in done for row in range(ROWS)][
+        : len(asked)
+    ]

@@ -39,7 +39,7 @@ COUNTED = {  # what is counted in rates, as it is written, over how it is read
 }  # fmt: skip
 
 
-class Refusal(ValueError):
+class Refused(ValueError):  # noqa: N818  a row is refused, not wrong
     """Why a row is not predicted, in words."""
 
 
@@ -102,9 +102,9 @@ def number(row: Mapping[str, str], name: str) -> float | None:
     try:
         found = float(given.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", given) else given)
     except ValueError:
-        raise Refusal(f"{name}: {given!r} is no number") from None
+        raise Refused(f"{name}: {given!r} is no number") from None
     if not math.isfinite(found) or found < 0:
-        raise Refusal(f"{name}: {given!r} is no number from 0")
+        raise Refused(f"{name}: {given!r} is no number from 0")
     return found
 
 
@@ -112,9 +112,9 @@ def needed(row: Mapping[str, str], name: str, least: float = 1.0) -> float:
     """A number from `least`, or a refusal that names the column."""
     found = number(row, name)
     if found is None:
-        raise Refusal(f"{name} is missing")
+        raise Refused(f"{name} is missing")
     if found < least:
-        raise Refusal(f"{name}: {row[name]!r} is less than {least:g}")
+        raise Refused(f"{name}: {row[name]!r} is less than {least:g}")
     return found
 
 
@@ -122,7 +122,7 @@ def measured(row: Mapping[str, str], unit: str) -> float:
     """The measured value in a unit of ours."""
     found = number(row, "value")
     if found is None or found <= 0:
-        raise Refusal(f"value: {row['value']!r} is no measurement; a number above 0 is")
+        raise Refused(f"value: {row['value']!r} is no measurement; a number above 0 is")
     return found * factor(row["unit"], unit)
 
 
@@ -137,7 +137,7 @@ def factor(given: str, unit: str) -> float:
     except ValueError:
         found = math.nan
     if not math.isfinite(found) or found <= 0:
-        raise Refusal(f"unit: {given!r} is no unit of this metric; write it like {unit!r}")
+        raise Refused(f"unit: {given!r} is no unit of this metric; write it like {unit!r}")
     return found
 
 
@@ -145,11 +145,11 @@ def metric(row: Mapping[str, str]) -> tuple[str, str]:
     """The answer that a row's metric is held against, and its unit."""
     name = row["metric"].lower()
     if TAIL.search(name):
-        raise Refusal(f"metric: {name} is a tail; steady answers are means (task=serve gives tails)")
+        raise Refused(f"metric: {name} is a tail; steady answers are means (task=serve gives tails)")
     for start in sorted(METRICS, key=len, reverse=True):
         if name == start or name.startswith(f"{start}_"):
             return METRICS[start]
-    raise Refusal(f"metric: there is no answer to {row['metric']!r}; known are {', '.join(METRICS)}")
+    raise Refused(f"metric: there is no answer to {row['metric']!r}; known are {', '.join(METRICS)}")
 
 
 def kind(row: Mapping[str, str], rules: Mapping[str, Any]) -> str:
@@ -157,18 +157,18 @@ def kind(row: Mapping[str, str], rules: Mapping[str, Any]) -> str:
     scenario, notes = row["scenario"].lower(), row["notes"].lower()
     for word, why in rules["scenarios"]["refused"].items():
         if word.lower() in scenario:
-            raise Refusal(f"scenario: {row['scenario']}: {why}")
+            raise Refused(f"scenario: {row['scenario']}: {why}")
     for word, why in rules["refused_notes"].items():
         if word in notes:
-            raise Refusal(f"notes: {why}")
+            raise Refused(f"notes: {why}")
     for name in ("engine_chosen", "static", "continuous"):
         if any(word in scenario for word in rules["scenarios"][name]):
             return "continuous" if name == "engine_chosen" and row["batch_or_concurrency"] else name
     if scenario:
-        raise Refusal(f"scenario: {row['scenario']!r} is not known")
+        raise Refused(f"scenario: {row['scenario']!r} is not known")
     if row["metric"].lower().startswith(("batch_latency", "prefill_time")):
         return "static"
-    raise Refusal("scenario is missing")
+    raise Refused("scenario is missing")
 
 
 def degrees(row: Mapping[str, str], chips: float) -> tuple[float, float, float, float]:
@@ -180,14 +180,14 @@ def degrees(row: Mapping[str, str], chips: float) -> tuple[float, float, float, 
         return 1.0, stages, spread, spread
     tensor = number(row, "tp")
     if tensor is None and chips > 1:
-        raise Refusal("tp is missing")
+        raise Refused("tp is missing")
     groups = re.search(r"attention dp\s+(\d+)", row["notes"])
     expert = number(row, "ep") or 1.0
     return max(tensor or 1.0, 1.0), stages, expert, float(groups[1]) if groups else 1.0
 
 
 def run(row: Mapping[str, str], rules: Mapping[str, Any]) -> Run:
-    """What a row says; raises Refusal where something that matters is missing or wrong."""
+    """What a row says; raises Refused where something that matters is missing or wrong."""
     answer, unit = metric(row)
     value = measured(row, unit)
     how = kind(row, rules)
@@ -199,7 +199,7 @@ def run(row: Mapping[str, str], rules: Mapping[str, Any]) -> Run:
     batch = rules["engine_chosen"]["most"] if how == "engine_chosen" else needed(row, "batch_or_concurrency")
     tensor, stages, expert, groups = degrees(row, chips)
     if answer == "token" and output <= 1:
-        raise Refusal("output_len: a single token has no time between tokens")
+        raise Refused("output_len: a single token has no time between tokens")
     return Run(row, value, answer, unit, how, prompt, output, batch, chips, tensor, stages, expert, groups)
 
 
