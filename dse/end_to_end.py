@@ -132,9 +132,18 @@ def named(row: Mapping[str, str], one: Planned) -> str:
 
 def spread(rules: Mapping[str, Any], one: Planned) -> tuple[float, float]:
     """Measured over modelled, least and most, nine times in ten."""
-    name = "engine_chosen" if one.run.kind == "engine_chosen" else "rate" if one.run.answer in RATES else one.run.answer
+    low, high = rules[spread_name(one)]
     wider = 1.0 if one.known else float(rules["unknown_engine"])
-    return rules[name][0] / wider, rules[name][1] * wider
+    return low / wider, high * wider
+
+
+def spread_name(one: Planned) -> str:
+    """The spread that a row has: first tokens of servers, batches that the engine chose, rates, or the answer's own."""
+    if one.run.kind == "engine_chosen":
+        return "engine_chosen"
+    if one.run.answer == "first" and one.run.kind == "continuous":
+        return "first_served"
+    return "rate" if one.run.answer in RATES else one.run.answer
 
 
 def role(rules: Mapping[str, Any], row: Mapping[str, str], machine: str) -> str:

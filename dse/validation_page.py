@@ -19,18 +19,21 @@ COLOURS = (
 )  # fmt: skip
 STYLE = """
 :root{color-scheme:light dark;--page:#fff;--ink:#1b2631;--pale:#5a6876;--line:#d5dde5;--even:#f3f6f9;LIGHT}
-@media (prefers-color-scheme:dark){:root{--page:#14191f;--ink:#e8edf2;--pale:#9fb0c0;--line:#35404b;--even:#1b222a;DARK}}
+@media (prefers-color-scheme:dark){:root{--page:#14191f;--ink:#e8edf2;--pale:#9fb0c0;--line:#35404b;--even:#1b222a;
+DARK}}
 body{margin:0 auto;max-width:1400px;padding:16px;background:var(--page);color:var(--ink);
 font:15px/1.45 Helvetica,Arial,'Liberation Sans',sans-serif;overflow-wrap:anywhere}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:26px 0 8px}p{margin:4px 0;max-width:75ch}
-.pale{color:var(--pale)}.panels{display:grid;gap:18px;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
+.pale{color:var(--pale)}
+.panels{display:grid;gap:18px;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
 figure{margin:0}figcaption{font-weight:bold;margin-bottom:2px}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--pale);font-size:11px}.frame{fill:none;stroke:var(--line)}.same{stroke:var(--ink);stroke-dasharray:4 3}
+svg text{fill:var(--pale);font-size:11px}.frame{fill:none;stroke:var(--line)}
+.same{stroke:var(--ink);stroke-dasharray:4 3}
 .grid{stroke:var(--line);stroke-width:.6}circle{fill-opacity:.55;stroke-opacity:.9;stroke-width:1}
 circle.fitted{fill-opacity:0}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{padding:3px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:130px}tr:nth-child(even){background:var(--even)}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0}.legend svg{width:12px;height:12px;display:inline-block}
+.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0}.legend svg{flex:none;width:12px;height:12px;display:inline-block}
 td.why{text-align:left;white-space:normal}
 """
 
@@ -70,8 +73,8 @@ def headline(content: Mapping[str, Any]) -> list[str]:
     if not whole["count"]:
         return [f"No row was predicted; {whole['skipped']} were skipped."]
     return [
-        f"{whole['count']:,} rows that nothing was fitted on: median error {whole['median_absolute_error']:.0%}, nine of "
-        f"ten within {whole['p90_absolute_error']:.0%}, median of the signed errors {whole['bias']:+.0%}; "
+        f"{whole['count']:,} rows that nothing was fitted on: median error {whole['median_absolute_error']:.0%}, nine "
+        f"of ten within {whole['p90_absolute_error']:.0%}, median of the signed errors {whole['bias']:+.0%}; "
         f"{whole['inside_spread']:.0%} lie within the stated spread. {whole['skipped']:,} rows were skipped.",
         "Each point is a row; on the dashed line both agree. Below it the model says less than was measured.",
     ]
@@ -100,7 +103,7 @@ def panel(name: str, rows: Sequence[Row], classes: Mapping[str, int]) -> str:
     ticks = [10.0**power for power in range(math.ceil(low), math.floor(high) + 1)]
     shapes = [f'<rect width="{SIDE}" height="{SIDE}" class="frame"/>']
     for tick in ticks:
-        x, words = along(tick), f"{tick:.4g}"
+        x, words = along(tick), scaled(tick)
         shapes.append(f'<path class="grid" d="M{x:.1f} 0V{SIDE}M0 {SIDE - x:.1f}H{SIDE}"/>')
         shapes.append(f'<text x="{x:.1f}" y="{SIDE + 14}" text-anchor="middle">{words}</text>')
         shapes.append(f'<text x="-5" y="{SIDE - x + 4:.1f}" text-anchor="end">{words}</text>')
@@ -116,11 +119,19 @@ def panel(name: str, rows: Sequence[Row], classes: Mapping[str, int]) -> str:
     shapes.append(f'<text x="{SIDE / 2}" y="{SIDE + 30}" text-anchor="middle">{escape(axis)}</text>')
     turned = f'transform="translate(-44 {SIDE / 2}) rotate(-90)" text-anchor="middle"'
     shapes.append(f"<text {turned}>{escape(f'modelled, {unit}')}</text>")
-    box = f"{-LEFT} {-TOP} {SIDE + LEFT + 12} {SIDE + TOP + BOTTOM}"
+    box = f"{-LEFT} {-TOP} {SIDE + LEFT + 22} {SIDE + TOP + BOTTOM}"
     return (
         f"<figure><figcaption>{escape(name)}, {len(rows):,} rows</figcaption>"
         f'<svg viewBox="{box}" role="img" aria-label="{escape(name)}">{"".join(shapes)}</svg></figure>'
     )
+
+
+def scaled(tick: float) -> str:
+    """A power of ten as an axis shows it: 1000 and 10k."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if tick >= size:
+            return f"{tick / (1e3 if letter == 'k' else 1e6):g}{letter}"
+    return f"{tick:.4g}"
 
 
 def hover(row: Row) -> str:
@@ -152,4 +163,5 @@ def skipped_table(rows: Sequence[Row]) -> str:
     if not reasons:
         return ""
     lines = [f'<tr><td>{n:,}</td><td class="why">{escape(why)}</td></tr>' for why, n in reasons.most_common()]
-    return f'<h2>Why rows were skipped</h2><table><tr><th>rows</th><th class="why">reason</th></tr>{"".join(lines)}</table>'
+    head = '<tr><th>rows</th><th class="why">reason</th></tr>'
+    return f"<h2>Why rows were skipped</h2><table>{head}{''.join(lines)}</table>"
