@@ -14,7 +14,7 @@ import numpy as np
 
 from dse.compose import own_folders
 from dse.end_to_end_plan import Library, Planned, plan
-from dse.end_to_end_program import Found, Question, kinds, predict
+from dse.end_to_end_program import Found, Question, Timed, kinds, predict
 from dse.end_to_end_rows import Refused, factor, hashed, metric, number, read
 from dse.evaluate import laid_out
 from dse.validate import EXCLUDED, FITTED, PREDICTED, Row, Validation
@@ -100,7 +100,7 @@ def refused(question: Question, found: Found) -> str:
     return "" if np.isfinite(numbers).all() else "the model has no finite answer here"
 
 
-def value_of(one: Planned, found: Found) -> float:
+def value_of(one: Planned, found: Found | Timed) -> float:
     """What a row's metric is by the model, in the unit of the answer."""
     answer, rate = one.run.answer, float(found.rate)
     if answer == "rate_per_chip":

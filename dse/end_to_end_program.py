@@ -200,19 +200,26 @@ def answers(asked: Question) -> Found:
         return jax.vmap(answer)(asked)
 
 
+class Timed(eqx.Module):
+    """Those answers of `Found` that software's constants change."""
+
+    token: Any
+    first: Any
+    whole: Any
+    rate: Any
+
+
 @jax.jit
-def slopes(asked: Question) -> tuple[Found, Found]:
-    """Predictions of stacked questions [rows], and their derivatives by the numbers of the runtime profile, [rows] in
-    each number's place."""
+def slopes(asked: Question) -> tuple[Timed, Timed]:
+    """Times and rates of stacked questions [rows], and their derivatives by the numbers of the runtime profile: each a
+    `Runtime` of [rows]."""
+
+    def of(runtime: Runtime, asked: Question) -> Timed:
+        found = answer(replace(asked, runtime=runtime))
+        return Timed(found.token, found.first, found.whole, found.rate)
+
     with in_loops():
-
-        def one(asked: Question) -> tuple[Found, Found]:
-            def of(runtime: Runtime) -> Found:
-                return answer(replace(asked, runtime=runtime))
-
-            return of(asked.runtime), jax.jacfwd(of)(asked.runtime)
-
-        return jax.vmap(one)(asked)
+        return jax.vmap(lambda one: (of(one.runtime, one), jax.jacfwd(of)(one.runtime, one)))(asked)
 
 
 def kinds(asked: Sequence[Question]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -131,7 +132,7 @@ def run(session: Session) -> None:
 
     suite, path = chosen(session.config)
     if not path.exists():
-        raise FileNotFoundError(f"data: there is no {path}; name a file of measurements with data=FILE")
+        raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
     folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
     found = suite(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -215,9 +216,7 @@ def show(found: Validation, content: Mapping[str, Any]) -> None:
     if cells:
         which = "" if few else f", the {WORST} worst of {len(judged)}"
         table(f"measured by others against modelled{which}; lower to upper holds nine of ten", heads, cells)
-    for row in found.rows:
-        if row.role == EXCLUDED:
-            console.print(f"left out: {row.name} {row.quantity}: {row.note}")
+    show_left_out([row for row in found.rows if row.role == EXCLUDED])
     for words in found.warnings:
         console.print(words, style="bold red")
     for name in ("overall", "in_sample", LEFT_OUT):
@@ -225,6 +224,16 @@ def show(found: Validation, content: Mapping[str, Any]) -> None:
     for name in ("by_quantity", "by_kind"):
         for key, found_errors in content[name].items():
             console.print(in_words(key, found_errors))
+
+
+def show_left_out(rows: Sequence[Row]) -> None:
+    """Why rows were left out: each of few, of many how often each reason was."""
+    if len(rows) <= MOST_SHOWN:
+        for row in rows:
+            console.print(f"left out: {row.name} {row.quantity}: {row.note}", markup=False)
+        return
+    for why, count in Counter(row.note for row in rows).most_common():
+        console.print(f"left out: {count} rows: {why}", markup=False)
 
 
 def in_words(name: str, errors: Mapping[str, Any]) -> str:

@@ -33,7 +33,8 @@ svg text{fill:var(--pale);font-size:11px}.frame{fill:none;stroke:var(--line)}
 circle.fitted{fill-opacity:0}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{padding:3px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:130px}tr:nth-child(even){background:var(--even)}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0}.legend svg{flex:none;width:12px;height:12px;display:inline-block}
+.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0}
+.legend svg{flex:none;width:12px;height:12px;display:inline-block}
 td.why{text-align:left;white-space:normal}
 """
 
