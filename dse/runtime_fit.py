@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from dse.end_to_end import planned_or_refused, predicted, role, spread_name, value_of
+from dse.end_to_end import RATES, planned_or_refused, predicted, role, spread_name, value_of
 from dse.end_to_end_plan import Library, Planned
 from dse.end_to_end_program import Found, kinds, slopes, stacked
 from dse.end_to_end_rows import read
@@ -58,7 +58,7 @@ def values_and_slopes(planned: Sequence[Planned]) -> tuple[np.ndarray, np.ndarra
             stack, row = divmod(place, len(done[0][0].token))
             found, by = (jax.tree.map(lambda leaf, row=row: leaf[row], part) for part in done[stack])
             name = planned[index].run.answer
-            field = {"rate_per_chip": "rate", "requests": "rate"}.get(name, name)
+            field = "rate" if name in RATES else name
             value = float(getattr(found, field))
             logs[index] = np.log(value_of(planned[index], found))
             # a derivative stands in the place of each constant
@@ -66,7 +66,7 @@ def values_and_slopes(planned: Sequence[Planned]) -> tuple[np.ndarray, np.ndarra
     return logs, derivatives
 
 
-def with_constants(planned: Sequence[Planned], constants: Sequence[float]) -> list[Planned]:
+def with_constants(planned: Sequence[Planned], constants: np.ndarray) -> list[Planned]:
     """The rows with other constants of their software."""
     runtime = Runtime(*(float(one) for one in constants))  # type: ignore[arg-type]
     return [replace(one, question=replace(one.question, runtime=runtime)) for one in planned]
@@ -95,11 +95,16 @@ def fitted(planned: Sequence[Planned]) -> Fit:
 
     runs = [
         least_squares(
-            of(0), np.array(start) / SCALE, jac=of(1), bounds=(LEAST / SCALE, MOST / SCALE), loss="soft_l1",
-            f_scale=SOFT, max_nfev=25,
+            of(0),
+            np.array(start) / SCALE,
+            jac=of(1),  # type: ignore[arg-type]  # may be a function, whatever its stub says
+            bounds=(LEAST / SCALE, MOST / SCALE),
+            loss="soft_l1",
+            f_scale=SOFT,
+            max_nfev=25,
         )
         for start in STARTS
-    ]  # fmt: skip
+    ]
     best = min(runs, key=lambda found: found.cost)
     residuals, by = asked(best.x)
     weights = 1 / np.sqrt(1 + (residuals / SOFT) ** 2)
