@@ -80,7 +80,9 @@ def find_machine(library: Library, row: Mapping[str, str]) -> str:
     """The file of a row's accelerator."""
     if not row["accelerator"]:
         raise Refused("accelerator is missing")
-    found = library.machines.find(row["accelerator"])
+    of_source = [names for start, names in library.rules["meant"].items() if row["source"].startswith(start)]
+    meant = [names[row["accelerator"]] for names in of_source if row["accelerator"] in names]
+    found = next((one for name in (*meant, row["accelerator"]) if (one := library.machines.find(name))), None)
     if found is None:
         raise Refused(library.machines.missing(row["accelerator"], "accelerator"))
     return found
