@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -232,8 +233,13 @@ def show_left_out(rows: Sequence[Row]) -> None:
         for row in rows:
             console.print(f"left out: {row.name} {row.quantity}: {row.note}", markup=False)
         return
-    for why, count in Counter(row.note for row in rows).most_common():
+    for why, count in reasons(rows):
         console.print(f"left out: {count} rows: {why}", markup=False)
+
+
+def reasons(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """Why rows were left out, the commonest first; how many bytes are missing differs by row and is not told."""
+    return Counter(re.sub(r"(?<=fits: )needs .*", "more bytes than a chip has", row.note) for row in rows).most_common()
 
 
 def in_words(name: str, errors: Mapping[str, Any]) -> str:

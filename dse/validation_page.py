@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from dse.console import digits
-from dse.validate import EXCLUDED, FITTED, Row, Validation
+from dse.validate import EXCLUDED, FITTED, Row, Validation, reasons
 
 SIDE, LEFT, BOTTOM, TOP = 300, 58, 40, 8  # pixels of a panel's square and of what is around it
 MOST_COLOURS = 8  # kinds beyond share the last
@@ -160,9 +160,9 @@ def errors_table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 def skipped_table(rows: Sequence[Row]) -> str:
     """Why rows were skipped, the commonest reason first."""
-    reasons = Counter(row.note for row in rows if row.role == EXCLUDED)
-    if not reasons:
+    told = reasons([row for row in rows if row.role == EXCLUDED])
+    if not told:
         return ""
-    lines = [f'<tr><td>{n:,}</td><td class="why">{escape(why)}</td></tr>' for why, n in reasons.most_common()]
+    lines = [f'<tr><td>{n:,}</td><td class="why">{escape(why)}</td></tr>' for why, n in told]
     head = '<tr><th>rows</th><th class="why">reason</th></tr>'
     return f"<h2>Why rows were skipped</h2><table>{head}{''.join(lines)}</table>"

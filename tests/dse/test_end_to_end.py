@@ -277,8 +277,10 @@ def test_files_without_what_is_needed_end_in_one_message(tmp_path: Path, text: s
 
 def test_the_command_writes_what_it_promises(tmp_path: Path) -> None:
     """Few columns, a row that is skipped, and a folder of one's own."""
-    few: tuple[str, ...] = ("accelerator", "model", "metric", "value", "unit", "n_accel", "input_len", "output_len", "precision",
-           "batch_or_concurrency", "scenario", "engine", "tp")  # fmt: skip
+    few: tuple[str, ...] = (
+        "accelerator", "model", "metric", "value", "unit", "n_accel", "input_len", "output_len", "precision",
+        "batch_or_concurrency", "scenario", "engine", "tp",
+    )  # fmt: skip
     with (tmp_path / "rows.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, few, extrasaction="ignore")
         writer.writeheader()
