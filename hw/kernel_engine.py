@@ -33,7 +33,7 @@ class KernelEngine(Engine):
 
     Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
     formats), so the wider operand counts. An operator takes (compute^p + memory^p)^(1/p) after its start, with the p of
-    its kernel.
+    its kernel. fill_energy : of a byte on its way from memory's pins through the shared cache to a core.
     """
 
     kernels: Kernels
@@ -46,6 +46,7 @@ class KernelEngine(Engine):
     core_area: Array = quantity("m^2", above=0)
     core_static_power: Array = quantity("W")
     idle_share: Array = fraction()
+    fill_energy: Array = quantity("J/B", default=0.0)
 
     @property
     def overhead(self) -> Any:
@@ -100,7 +101,7 @@ class KernelEngine(Engine):
         return self.widest_energy * widest / self.operations_per_clock(held, fed) * conditions.switching
 
     def fill_byte_energy(self, conditions: Conditions) -> Any:
-        return jnp.zeros_like(self.cores)
+        return self.fill_energy * conditions.switching
 
     def area(self) -> Any:
         return self.cores * self.core_area
