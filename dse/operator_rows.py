@@ -105,6 +105,7 @@ def benches(path: Path, wanted: Sequence[str] = tuple(FAMILIES)) -> list[Bench]:
 # ---- constants --------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def notes() -> dict[str, Any]:
     """How rows were measured, and where constants are written."""
     return component("validation", "operators")
@@ -151,16 +152,22 @@ def leaves(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree)
 
 
-def modelled(bench: Bench) -> np.ndarray:
-    """Modelled seconds [row], everything as configured."""
-    constants = tuple(c for c in bench.family.constants if c.of_rows and applies(c, bench))
-    values = [jnp.asarray(shipped(constant, bench)) for constant in constants]
-    ask, machine = _timer(bench.family, constants), leaves((bench.chip, bench.formats, bench.state))
+def key(constant: Constant, machine: str) -> str:
+    """How a constant of a machine is named: its place, and the machine where each has its own."""
+    return f"{constant.place}@{machine}" if constant.alone else constant.place
+
+
+def modelled(bench: Bench, given: Mapping[str, float] | None = None) -> np.ndarray:
+    """Modelled seconds [row], everything as configured but what is given by key."""
+    constants = tuple(constant for constant in bench.family.constants if applies(constant, bench))
+    given, machine = given or {}, bench.rows.machine
+    values = [jnp.asarray(given.get(key(c, machine), shipped(c, bench))) for c in constants]
+    ask, leafy = _timer(bench.family, constants), leaves((bench.chip, bench.formats, bench.state))
     found = []
     for start in range(0, len(bench.rows.seconds), CHUNK):
         part = {name: column[start : start + CHUNK] for name, column in bench.rows.shapes.items()}
         size = len(next(iter(part.values())))
-        found.append(np.asarray(ask(values, machine, padded(part, CHUNK)))[:size])
+        found.append(np.asarray(ask(values, leafy, padded(part, CHUNK)))[:size])
     return np.concatenate(found) if found else np.zeros(0)
 
 
