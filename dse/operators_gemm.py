@@ -26,6 +26,7 @@ FORMATS = {  # by what the files call them
     "int4_wo": "int4_weights",
     "nvfp4": "nvfp4",
 }
+CLUSTER = 8.0  # cores at most that can share what one loads
 PLUGINS = ("sq", "int8_wo", "int4_wo")
 PRODUCTS = "engine.kernels.products."
 ZEROS = ("copies", "launch", "kernels", "passes")
@@ -50,11 +51,11 @@ class Gemm:
         Constant(PRODUCTS + "step", 70e-9, 1e-10, 1e-6, "s"),
         Constant(PRODUCTS + "splitting", 3e-6, 1e-8, 1e-4, "s"),
         Constant(PRODUCTS + "rescaling", 70.0, 0.1, 1e4),
-        Constant(PRODUCTS + "quantised", 0.3, 1e-4, 1.0, alone=True),
-        Constant(PRODUCTS + "reuse", 2.0, 0.05, 50.0, alone=True),
+        Constant(PRODUCTS + "quantised", 0.3, 1e-4, 1.0),
+        Constant(PRODUCTS + "reuse", 2.0, 0.05, CLUSTER, alone=True),
         Constant("memory.hbm.sustained_fraction", 0.82, 0.3, 1.0, alone=True),
         Constant("rows.gemm.copies", 10.0, 0.1, 1e3),
-        Constant("rows.gemm.plugin.launch", 7e-6, 1e-8, 1e-4, "s", kinds=PLUGINS),
+        *(Constant(f"rows.gemm.{kind}.launch", 7e-6, 1e-8, 1e-4, "s", kinds=(kind,)) for kind in PLUGINS),
         Constant("rows.gemm.fp8.kernels", 3.6, 0.01, 50.0, kinds=("fp8",)),
         Constant("rows.gemm.fp8.passes", 2.5, 0.01, 50.0, kinds=("fp8",)),
         Constant("rows.gemm.fp8_block.kernels", 0.8, 0.01, 50.0, kinds=("fp8_block",)),

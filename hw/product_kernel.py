@@ -52,7 +52,7 @@ class ProductKernel(Kernel):
 
     Cores at work read a square of tiles at once; from one wave to the next an operand is read again,
 
-        reads = waves (rows fed + columns held of the square) k (1 + drift bytes of the square / cache)
+        reads = waves (rows fed + columns held of the square) k
 
     as far as both operands do not fit the cache: (reads - operands) / (1 + (cache / operands)^2) beyond one reading.
     Left out: operands that the cache still holds from before; results that it keeps; a clock that falls with load.
@@ -68,7 +68,6 @@ class ProductKernel(Kernel):
     splitting: Array = quantity("s")
     reuse: Array = quantity("", above=0)
     rescaling: Array = quantity("")
-    drift: Array = quantity("")
 
     def work(self, operator: Operator, operands: Operands, device: Device) -> KernelWork:
         shape = Shape(operator.vectors, operator.inputs, operator.outputs, operator.products)
@@ -115,6 +114,5 @@ class ProductKernel(Kernel):
         high = jnp.clip(jnp.sqrt(at_once), at_once / jnp.minimum(columns, at_once), jnp.minimum(rows, at_once))
         square = high * tile.rows * operands.fed + at_once / high * tile.columns * operands.held
         both = shape.k * (shape.m * operands.fed + shape.n * operands.held)
-        square = jnp.minimum(square * shape.k, both)
-        reads = rows * columns / at_once * square * (1 + self.drift * square / device.cache)
+        reads = rows * columns / at_once * jnp.minimum(square * shape.k, both)
         return shape.count * jnp.maximum(reads - both, 0.0) / (1 + (device.cache / jnp.maximum(both, 1.0)) ** 2)
