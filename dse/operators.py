@@ -23,7 +23,10 @@ def validation(path: Path) -> Validation:
     Of machines that constants were fitted on, the rows whose name's check sum says so are held back; of others, all.
     """
     folder = path / "operators" if (path / "operators").is_dir() else path
-    found = benches(folder, tuple(FAMILIES))
+    every = benches(folder, tuple(FAMILIES))
+    found = [bench for bench in every if not _refusal(bench)]
+    refused = [bench for bench in every if _refusal(bench)]
+    warnings = [f"left out: {b.family.name} {b.rows.kind} of {b.rows.machine}: {_refusal(b)}" for b in refused]
     if not found:
         raise ValueError(f"data: there are no operators in {folder}; files are called MACHINE__FAMILY__SOFTWARE.csv.gz")
     pairs = [(bench, modelled(bench)) for bench in found]
@@ -35,9 +38,14 @@ def validation(path: Path) -> Validation:
     for (bench, seconds), which in zip(pairs, held, strict=True):
         band = _band(bench, seconds, ~which)
         drawn = which & (random.random(len(which)) < share)
-        rows += [_row(bench, i, float(seconds[i]), band) for i in np.flatnonzero(drawn)]
+        rows += [_row(bench, int(i), float(seconds[i]), band) for i in np.flatnonzero(drawn)]
     errors = [_summed(bench, seconds, which) for (bench, seconds), which in zip(pairs, held, strict=True)]
-    return Validation(rows, more={"held_back": count, "listed": len(rows), "errors": errors} | _all(pairs, held))
+    return Validation(rows, warnings, {"held_back": count, "listed": len(rows), "errors": errors} | _all(pairs, held))
+
+
+def _refusal(bench: Bench) -> str:
+    """Why the machine cannot compute in the format of these rows; empty where it can."""
+    return bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
 
 
 def _band(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> tuple[float, float]:

@@ -67,10 +67,10 @@ class Gemm:
 
         found, table = [], pd.read_csv(path)
         for kind, part in table[table.gemm_dtype.isin(FORMATS)].groupby("gemm_dtype"):
-            shapes = {name: part[name].to_numpy(float) for name in "mnk"}
+            shapes = {name: np.asarray(part[name], float) for name in "mnk"}
             names = np.array([f"gemm m={m} n={n} k={k}" for m, n, k in zip(part.m, part.n, part.k, strict=True)])
             zeros = {name: np.zeros(len(part)) for name in ZEROS}
-            seconds = part.latency.to_numpy(float) / 1e3
+            seconds = np.asarray(part.latency, float) / 1e3
             found.append(Rows(machine, str(kind), FORMATS[str(kind)], shapes | zeros, seconds, names))
         return found
 
@@ -89,6 +89,7 @@ def warm(chip: Chip, used: Any, bandwidth: Any) -> Chip:
     share = 1 / (1 + (used / cache)^4); time of a byte = (1 - share) / bandwidth + share / cache_bandwidth.
     """
     engine: Any = chip.engine
+    tier: Any = chip.tiers[0]
     share = 1 / (1 + (used / engine.cache) ** WARM)
     faster = 1 / (1 - share + share * jnp.minimum(bandwidth / engine.cache_bandwidth, 1.0))
-    return eqx.tree_at(lambda it: it.tiers[0].bandwidth, chip, chip.tiers[0].bandwidth * faster)
+    return eqx.tree_at(lambda it: it.tiers[0].bandwidth, chip, tier.bandwidth * faster)
