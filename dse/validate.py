@@ -102,11 +102,19 @@ def end_to_end(path: Path) -> Validation:
     return validation(path)
 
 
+def operators(path: Path) -> Validation:
+    """Measured operators of GPUs."""
+    from dse.operators import validation
+
+    return validation(path)
+
+
 # A suite: its function, and what it reads unless `data` names another, from the folder of measurements.
 SUITES: dict[str, tuple[Suite, str]] = {
     "silicon": (silicon, "../facts/imc_silicon.csv"),
     "collectives": (collectives, "."),
     "end_to_end": (end_to_end, "end_to_end.csv.gz"),
+    "operators": (operators, "operators"),
 }
 
 
