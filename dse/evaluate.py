@@ -20,6 +20,7 @@ from dse.metrics import (
     Headroom,
     Mapping,
     Metrics,
+    PowerShares,
     Shares,
 )
 from dse.owned import Machine, Owned, machines
@@ -87,6 +88,7 @@ def evaluate(candidate: Candidate, mapping: Mapping, ready: Ready | None = None)
         energy_shares=EnergyShares(*(part / energy for part in found.energies), idle=owned.idle() / energy),
         cost_shares=CostShares(*shares_of(paid)),
         carbon_shares=CarbonShares(*shares_of(emitted)),
+        power_shares=PowerShares(*shares_of(owned.powers())),
         mapping=found.mapping,
         legal=is_legal(candidate, mapping, ready),
         **besides(candidate, found, ready),

@@ -91,6 +91,16 @@ class CostShares(eqx.Module):
     site: Array = metric("", "the floor")
 
 
+class PowerShares(eqx.Module):
+    """Parts of the site's power by where it goes."""
+
+    logic: Array = metric("", "compute dies: arithmetic, elementwise work, clock, leakage")
+    memory: Array = metric("", "moving weights and cache, into the array included; standby and refresh")
+    network: Array = metric("", "messages, and what links draw")
+    host: Array = metric("", "boards, hosts, racks")
+    cooling: Array = metric("", "what the site spends beyond the machine: cooling, conversion")
+
+
 class CarbonShares(eqx.Module):
     """Parts of the carbon of a token by cause."""
 
@@ -154,6 +164,7 @@ class Answer(eqx.Module):
     energy_shares: EnergyShares
     cost_shares: CostShares
     carbon_shares: CarbonShares
+    power_shares: PowerShares
     mapping: Mapping
     legal: Array
     prefill: Filling | None = None
@@ -169,6 +180,7 @@ SECTIONS = {
     "energy_shares": EnergyShares,
     "cost_shares": CostShares,
     "carbon_shares": CarbonShares,
+    "power_shares": PowerShares,
 }
 
 SOMETIMES = {"prefill": Filling, "draft": Drafting}  # sections that an answer has where the candidate has such

@@ -36,8 +36,16 @@ class Machine(NamedTuple):
 
     def idle_power(self) -> Any:
         """Watts of all of them, working or not."""
-        joined = 0.0 if self.link is None else ENDS * self.link.part_power
-        return self.count * (self.system.idle_power(self.state.idle) + joined)
+        return self.count * (self.system.idle_power(self.state.idle) + self.reaching_power())
+
+    def reaching_power(self) -> Any:
+        """Watts of the ends of one's link to the machine that decodes."""
+        return 0.0 if self.link is None else ENDS * self.link.part_power
+
+    def standby(self) -> Any:
+        """Watts of a chip's memory, used or not."""
+        pairs = zip(self.system.chip.tiers, self.state.tiers, strict=True)
+        return sum(tier.standby_power(there) for tier, there in pairs)
 
 
 class Owned(NamedTuple):
@@ -58,6 +66,22 @@ class Owned(NamedTuple):
     def energy(self) -> Any:
         """Joules of a token."""
         return jnp.asarray(self.found.energies.total) + self.idle()
+
+    def powers(self) -> tuple[Any, ...]:
+        """Watts of the site by where they go: logic, memory, network, hosts, and what the site spends beyond them."""
+        spent, rate = self.found.energies, self.found.rate
+        standby = self.over(lambda one: one.system.chips() * one.standby())
+        still = self.over(lambda one: one.system.chips() * one.state.idle) - standby
+        links = self.over(lambda one: one.system.joining_power() + one.reaching_power())
+        pairs = zip(self.machines, self._powers(), strict=True)
+        beyond = sum(power * (one.system.ownership.overhead - 1) for one, power in pairs)
+        return (
+            (spent.compute + spent.vector) * rate + still,
+            (spent.weights + spent.cache) * rate + standby,
+            spent.exchange * rate + links,
+            self.over(lambda one: one.system.gathering_power()),
+            beyond,
+        )
 
     def _powers(self) -> list[Any]:
         """Watts of each kind of machine; the work of a draft's own machine counts as the decoding one's."""

@@ -30,6 +30,7 @@ SHARES = {
     "energy_shares": "energy of a token",
     "cost_shares": "cost of a token",
     "carbon_shares": "carbon of a token",
+    "power_shares": "power of the site",
 }
 
 FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage and refresh that drive each other

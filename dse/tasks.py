@@ -26,6 +26,13 @@ def validate(config: Any) -> None:
     validation.run(Session.of(config))
 
 
+def calibrate(config: Any) -> None:
+    """Constants of operators fitted to measurements: calibration.json, a table, and on request the configurations."""
+    from dse import calibrate as calibration
+
+    calibration.run(Session.of(config))
+
+
 def describe(config: Any) -> None:
     """The composed machine and model, shown: describe.json, machine.svg and tables."""
     from dse import describe as describing

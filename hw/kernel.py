@@ -22,13 +22,17 @@ class Device(NamedTuple):
 
 
 class Operands(NamedTuple):
-    """Bytes of an element of the operand held still, of the one fed, and of the result; narrowing : 1 where the held
-    operand must be widened before it meets the other, 0 where the engine takes it as it is."""
+    """Bytes of an element of the operand held still, of the one fed, and of the result.
+
+    widened : 1 where the held operand must be widened before it meets the other, 0 where the engine takes it as it is;
+    scaled : scales for each input of a product that partial sums are multiplied by, 0 where there are none.
+    """
 
     held: Any
     fed: Any
     result: Any
     widened: Any
+    scaled: Any = 0.0
 
 
 class KernelWork(NamedTuple):

@@ -17,6 +17,7 @@ from hw.units import count, fraction, quantity
 from models.numerics import Formats, NumberFormat
 from models.operators import ExpertProduct, Operator
 
+SOFTWARE_BLOCK = 64  # elements under one scale from which kernels scale partial sums themselves
 SMALLEST = 1e-30  # seconds; keeps the root of no work at all differentiable
 
 
@@ -33,7 +34,7 @@ class KernelEngine(Engine):
 
     Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
     formats), so the wider operand counts. An operator takes (compute^p + memory^p)^(1/p) after its start, with the p of
-    its kernel.
+    its kernel. fill_energy : of a byte on its way from memory's pins through the shared cache to a core.
     """
 
     kernels: Kernels
@@ -46,6 +47,7 @@ class KernelEngine(Engine):
     core_area: Array = quantity("m^2", above=0)
     core_static_power: Array = quantity("W")
     idle_share: Array = fraction()
+    fill_energy: Array = quantity("J/B", default=0.0)
 
     @property
     def overhead(self) -> Any:
@@ -64,10 +66,15 @@ class KernelEngine(Engine):
         cached = self.cache_bandwidth * conditions.derating
         return Device(self.cores, rate, self.cache, cached, bandwidth)
 
+    def operands(self, held: NumberFormat, fed: NumberFormat, result: NumberFormat) -> Operands:
+        """What a kernel must know of its operands. Scales of short blocks are the arithmetic units' own business."""
+        widened = jnp.where(held.element_bits < fed.element_bits, 1.0, 0.0)
+        by_block = (fed.scale_bits > 0) & (fed.block >= SOFTWARE_BLOCK)
+        return Operands(held.bytes, fed.bytes, result.bytes, widened, jnp.where(by_block, 1 / fed.block, 0.0))
+
     def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
         held, fed = work.held(formats), formats.activations
-        widened = jnp.where(held.element_bits < fed.element_bits, 1.0, 0.0)
-        operands = Operands(held.bytes, fed.bytes, formats.exchange.bytes, widened)
+        operands = self.operands(held, fed, formats.exchange)
         found = work.kernel(self.kernels).work(work, operands, self.device(held, fed, bandwidth, conditions))
         return Timing(found.compute, jnp.zeros_like(found.compute), found.start, found.beside, found.slowdown)
 
@@ -83,7 +90,7 @@ class KernelEngine(Engine):
     ) -> tuple[Any, Any]:
         """Seconds of the arithmetic of products with weights alone."""
         product = ExpertProduct(m, k, n, count)
-        operands = Operands(held.bytes, fed.bytes, fed.bytes, jnp.zeros_like(self.cores))
+        operands = self.operands(held, fed, fed)
         device = self.device(held, fed, jnp.full_like(self.cores, jnp.inf), conditions)
         found = self.kernels.products.work(product, operands, device).compute
         return found, jnp.zeros_like(found)
@@ -100,7 +107,7 @@ class KernelEngine(Engine):
         return self.widest_energy * widest / self.operations_per_clock(held, fed) * conditions.switching
 
     def fill_byte_energy(self, conditions: Conditions) -> Any:
-        return jnp.zeros_like(self.cores)
+        return self.fill_energy * conditions.switching
 
     def area(self) -> Any:
         return self.cores * self.core_area

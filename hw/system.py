@@ -112,8 +112,15 @@ class System(eqx.Module):
 
     def idle_power(self, chip: Any) -> Any:
         """Watts that flow whether the system works or waits; `chip` of them in each chip."""
-        gathered = sum(n * (level.power + level.joined() * level.link.part_power) for level, n in self._parts())
-        return self.chips() * chip + gathered
+        return self.chips() * chip + self.gathering_power() + self.joining_power()
+
+    def gathering_power(self) -> Any:
+        """Watts of boards, hosts and racks."""
+        return jnp.asarray(sum(n * level.power for level, n in self._parts()))
+
+    def joining_power(self) -> Any:
+        """Watts of what all parts need to be on their links."""
+        return jnp.asarray(sum(n * level.joined() * level.link.part_power for level, n in self._parts()))
 
     def silicon_area(self) -> Any:
         """Square metres of compute dies."""

@@ -102,7 +102,7 @@ def test_metrics_json_has_every_answer_and_the_mapping(fixed: tuple[Done, dict[s
     degrees = {"tensor": 64, "pipeline": 1, "expert": 1, "data": 1, "batch": 60, "users": 60}
     assert {name: found["mapping"][name] for name in degrees} == degrees
     assert {found["mapping"]["weights"], found["mapping"]["cache"]} <= {"sram", "lpddr"}
-    for section in ("shares", "energy_shares", "cost_shares", "carbon_shares"):
+    for section in ("shares", "energy_shares", "cost_shares", "carbon_shares", "power_shares"):
         assert sum(found[section].values()) == pytest.approx(1, abs=1e-9)
         assert all(0 <= share <= 1 for share in found[section].values())
 

@@ -19,12 +19,14 @@ from hw.carbon import CarbonGroups
 from hw.chip import Placement
 from hw.conditions import Conditions, Heat
 from hw.cost import CostGroups
+from hw.engine import Bounds
 from hw.heat import State
+from hw.kernel import Device, Operands
 from hw.package import Load
 from hw.process import Process
 from models.batch import Batch, Segment
 from models.numerics import Formats
-from models.operators import CacheProduct, WeightProduct
+from models.operators import CacheProduct, Elementwise, WeightProduct
 from models.parallelism import Cut
 
 
@@ -64,15 +66,29 @@ class Question(NamedTuple):
 
 SHAPE = (24.0, 4096.0, 1024.0, 2.0)  # vectors, inputs, outputs, products: no multiple of every tile
 PLACE = Placement(0.0, 0.0)
-PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, 1e5)
+AROUND = Elementwise(1e5, 1e5, 2.0)
+PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, AROUND)
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
 MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
 TIMES = ("s", "s")
 EXCHANGE = ("s", "J")
-WORK = ("s", "s", "J", "J")
-BOUNDS = ("s", "s", "s", "s", "J", "J", "J", "J")
+TIMING = ("s", "s", "s", "B", "")
+WORK = (*TIMING, "J", "J")
+RAN = ("s", "s", "s", "s", "s", "s", "s", "J", "J", "J", "J")
 CONDITIONS = ("", "m^2", "Hz", "", "V", "", "K", "")
+
+
+def bounds(q: Given) -> Bounds:
+    return Bounds(*(q(time, "s") for time in (1e-5, 2e-5, 1e-6, 3e-6)))
+
+
+def operands(q: Given) -> Operands:
+    return Operands(q(1.0, "B"), q(1.0, "B"), q(2.0, "B"), 0.0)
+
+
+def device(q: Given) -> Device:
+    return Device(132.0, q(7e12, "op/s"), q(5e7, "B"), q(5e12, "B/s"), q(3e12, "B/s"))
 
 
 def formats_of(around: Around) -> tuple[Any, Any]:
@@ -123,7 +139,10 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Engine": (
         Question("time", TIMES, lambda it, a, q: it.time(*SHAPE, *formats_of(a), a.die)),
-        Question("run", WORK, lambda it, a, q: it.run(*SHAPE, *formats_of(a), a.die)),
+        Question("timing", TIMING, lambda it, a, q: it.timing(PROJECTION, a.formats, q(3e12, "B/s"), a.die)),
+        Question("timing.cache", TIMING, lambda it, a, q: it.timing(SCORES, a.formats, q(3e12, "B/s"), a.die)),
+        Question("together", "s", lambda it, a, q: it.together(PROJECTION, bounds(q))),
+        Question("run", WORK, lambda it, a, q: it.run(PROJECTION, a.formats, q(3e12, "B/s"), a.die)),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a), a.die)),
         Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill(a.die)),
         Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a), a.die)),
@@ -199,6 +218,22 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("deviation", "", lambda it, a, q: it.deviation(q(6e-9, "m"))),
         Question("octaves_outside", "", lambda it, a, q: it.octaves_outside(q(6e-9, "m"))),
         Question("octaves_outside.above", "", lambda it, a, q: it.octaves_outside(q(90e-9, "m"))),
+    ),
+    "VectorUnit": (
+        Question("inside", "", lambda it, a, q: it.inside(1e6, AROUND)),
+        Question("apart", ("s", "s", "B"), lambda it, a, q: it.apart(AROUND, q(2.0, "B"), q(3e12, "B/s"), a.die)),
+        Question("time", "s", lambda it, a, q: it.time(1e6, a.die)),
+    ),
+    "Kernel": (
+        Question("work", ("s", "B", "", "s"), lambda it, a, q: it.work(PROJECTION, operands(q), device(q))),
+        Question("work.cache", ("s", "B", "", "s"), lambda it, a, q: it.work(SCORES, operands(q), device(q))),
+    ),
+    "KernelEngine": (
+        Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
+        Question("overhead", "s", lambda it, a, q: it.overhead),
+        Question(
+            "device", ("", "op/s", "B", "B/s", "B/s"), lambda it, a, q: it.device(*formats_of(a), q(3e12, "B/s"), a.die)
+        ),
     ),
     "OutputTiles": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
@@ -276,8 +311,9 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("cost", "USD", lambda it, a, q: it.cost(FOUR)),
         Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(FOUR)),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms(FOUR)),
-        Question("bounds", BOUNDS, lambda it, a, q: it.bounds(PROJECTION, a.formats, PLACE, a.state)),
-        Question("bounds.cache", BOUNDS, lambda it, a, q: it.bounds(SCORES, a.formats, PLACE, a.state)),
+        Question("run", RAN, lambda it, a, q: it.run(PROJECTION, a.formats, PLACE, a.state)),
+        Question("run.cache", RAN, lambda it, a, q: it.run(SCORES, a.formats, PLACE, a.state)),
+        Question("bandwidth", "B/s", lambda it, a, q: it.bandwidth(0.0, a.state)),
         Question("moving_time", "s", lambda it, a, q: it.moving_time(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
         Question("moving_energy", "J", lambda it, a, q: it.moving_energy(q(1e6, "B"), q(1e5, "B"), 0.0, a.state)),
         Question("leaking_power", "W", lambda it, a, q: it.leaking_power(a.die)),
@@ -298,6 +334,8 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("engineering", "USD", lambda it, a, q: it.engineering()),
         Question("carbon", "kg", lambda it, a, q: it.carbon()),
         Question("carbon_terms", "kg", lambda it, a, q: it.carbon_terms()),
+        Question("gathering_power", "W", lambda it, a, q: it.gathering_power()),
+        Question("joining_power", "W", lambda it, a, q: it.joining_power()),
         Question("idle_power", "W", lambda it, a, q: it.idle_power(q(50.0, "W"))),
         Question("silicon_area", "m^2", lambda it, a, q: it.silicon_area()),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(a.formats, a.die)),

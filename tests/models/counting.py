@@ -66,7 +66,8 @@ def cache_written(work: Work) -> float:
 
 
 def vector_ops(work: Work) -> float:
-    return sum(float(one.vector_ops) for one in work.operators)
+    """Elementwise operations of the work, within its products and around them."""
+    return sum(float(one.vector_ops) + float(one.around.operations) for one in work.operators)
 
 
 def compiled(function: Callable[..., Any], *shapes: Any) -> float:

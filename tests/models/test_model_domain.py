@@ -64,5 +64,5 @@ def test_nothing_is_negative_or_empty(name: str) -> None:
                 work = block.work(found.hidden, batch, Cut(*cut))
                 for one in work.operators:
                     assert min(map(float, (one.vectors, one.inputs, one.outputs, one.products))) > 1e-3, (one, cut)
-                    assert min(float(one.held_elements), float(one.vector_ops), float(one.cache_written)) >= 0
+                    assert min(map(float, (one.held_elements, one.vector_ops, one.cache_written, *one.around))) >= 0
                 assert all(float(one.elements) >= 0 for one in work.exchanges)

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from counting import vector_ops
 from machines import CONF, candidate, files
 
 from models.batch import Batch, Segment
@@ -226,7 +227,7 @@ def test_operations_are_those_that_a_compiler_counts(kind: str) -> None:
     """What is counted beyond products (norms, softmax, curves, modulation) is 2 to 3 % of a layer this narrow."""
     layer, found = KINDS[kind]
     work = found.work(float(HIDDEN), batch_of(kind), ALONE)
-    beside = sum(float(operator.vector_ops) for operator in work.operators)
+    beside = vector_ops(work)
     products, compiled = operations(work), counted(layer)
     assert products <= compiled <= 1.04 * products
     assert 0 < beside < 0.08 * products
