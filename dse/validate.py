@@ -69,13 +69,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Validation:
-    """What a suite found: its rows, words that warn, what rows are grouped by, what else belongs into
-    validation.json."""
+    """What a suite found: its rows, words that warn, what else belongs into validation.json, what rows
+    are grouped by."""
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
-    groups: Sequence[str] = ("metric", "kind", "role")
     more: dict[str, Any] = field(default_factory=dict)
+    groups: Sequence[str] = ("metric", "kind", "role")
 
 
 Suite = Callable[[Path], Validation]
