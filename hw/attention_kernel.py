@@ -53,7 +53,7 @@ class StepAttention(eqx.Module):
     """A core takes the few queries that share a head's keys and values through a part of the context.
 
         tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split);   busy = tiles * parts / cores
-        time  = max(1, busy / resident) * unit + max(1, busy) * 2 queries context / parts width / (operations * fraction)
+        time  = max(1, busy / resident) * unit + max(1, busy) * 2 rows context / parts width / (operations * fraction)
         slowdown = 1 / stream, and 1 / (stream * share) where there are parts;   start + merge where there are parts
 
     unit : of elements of two bytes, shorter in proportion where they are narrower; of those a core then holds more at a
@@ -63,7 +63,7 @@ class StepAttention(eqx.Module):
     """
 
     rows: Array = count()
-    split: Array = count()
+    split: Array = quantity("", above=0)
     sustained_fraction: Array = fraction(above=0)
     unit: Array = quantity("s")
     resident: Array = quantity("", above=0)
@@ -80,7 +80,7 @@ class StepAttention(eqx.Module):
         several = operator.vectors > 1
         resident = jnp.where(several, WIDEST / operands.held, self.resident)
         unit = self.unit * operator.launches * jnp.where(several, operands.held / WIDEST, 1.0)
-        operations = 2 * jnp.minimum(self.rows, operator.vectors) * context / parts * width
+        operations = 2 * jnp.where(several, self.rows, 1.0) * context / parts * width
         compute = operations / (device.operations * self.sustained_fraction)
         compute = jnp.maximum(busy / resident, 1.0) * unit + jnp.maximum(busy, 1.0) * compute
         split = jnp.minimum(parts - 1, 1.0)
