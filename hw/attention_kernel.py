@@ -21,12 +21,13 @@ class PromptAttention(eqx.Module):
     """A core takes `rows` queries of one head through all of their context.
 
         units = heads * ceil(tokens / rows);   each = 2 rows width (1 + softmax) / (operations * sustained_fraction)
-        time  = max(units / cores * (unit + each * (context + masked)), unit + each * longest)
+        time  = max(units / cores * (unit + each * (context + beyond)), unit + each * longest)
         softmax <- softmax / width * 2 / bytes
 
     The last queries of a prompt see the longest context, at most all that there is: half their number more than the
-    mean, and at most twice the mean. masked : context beyond what queries attend to on average that is computed all the
-    same, since a tile goes as far as its last query. softmax : columns of a product of two-byte operands that take as
+    mean, and at most twice the mean. beyond : context that is computed though masked, `masked` since a tile goes as far
+    as its last query, and `rows` more so far as queries see less than all before them, since their windows differ.
+    softmax : columns of a product of two-byte operands that take as
     long as a score's exponential. unit : time of a unit that its products do not hide.
     """
 
@@ -44,7 +45,8 @@ class PromptAttention(eqx.Module):
         each = 2 * self.rows * columns / (device.operations * self.sustained_fraction)
         unit = self.unit * operator.launches
         longest = jnp.minimum(2 * context, context + operator.tokens / 2)
-        shared = units / device.cores * (unit + each * (context + jnp.minimum(self.masked, operator.tokens)))
+        beyond = self.masked + self.rows * jnp.clip(1 - 2 * context / operator.tokens, 0.0, 1.0)
+        shared = units / device.cores * (unit + each * (context + jnp.minimum(beyond, operator.tokens)))
         alone = jnp.minimum(units, 1.0) * (unit + each * longest)
         return KernelWork(jnp.maximum(shared, alone), 0.0, 1.0, self.start * operator.launches)
 
@@ -53,17 +55,17 @@ class StepAttention(eqx.Module):
     """A core takes the few queries that share a head's keys and values through a part of the context.
 
         tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split);   busy = tiles * parts / cores
-        time  = max(1, busy / resident) * unit + max(1, busy) * 2 queries context / parts width / (operations * fraction)
+        time  = max(1, busy / resident) * unit + max(1, busy) * 2 rows context / parts width / (operations * fraction)
         slowdown = 1 / stream, and 1 / (stream * share) where there are parts;   start + merge where there are parts
 
-    unit : of elements of two bytes, shorter in proportion where they are narrower; of those a core then holds more at a
-    time. resident : units that a core holds where each has one query. share : of its bandwidth, what is left where every core has one part to
+    unit : of elements of two bytes; with their square shorter where they are narrower, which are moved and multiplied
+    faster. resident : units that a core holds at a time where each has one query and no tile to multiply. share : of its bandwidth, what is left where every core has one part to
     read. stream : of a long stream's bandwidth, how much long caches reach. merge :
     time to add up the parts.
     """
 
     rows: Array = count()
-    split: Array = count()
+    split: Array = quantity("", above=0)
     sustained_fraction: Array = fraction(above=0)
     unit: Array = quantity("s")
     resident: Array = quantity("", above=0)
@@ -78,9 +80,9 @@ class StepAttention(eqx.Module):
         parts = jnp.maximum(jnp.minimum(device.cores / tiles, context / self.split), 1.0)
         busy = tiles * parts / device.cores
         several = operator.vectors > 1
-        resident = jnp.where(several, WIDEST / operands.held, self.resident)
-        unit = self.unit * operator.launches * jnp.where(several, operands.held / WIDEST, 1.0)
-        operations = 2 * jnp.minimum(self.rows, operator.vectors) * context / parts * width
+        resident = jnp.where(several, 1.0, self.resident)
+        unit = self.unit * operator.launches * jnp.where(several, (operands.held / WIDEST) ** 2, 1.0)
+        operations = 2 * jnp.where(several, self.rows, 1.0) * context / parts * width
         compute = operations / (device.operations * self.sustained_fraction)
         compute = jnp.maximum(busy / resident, 1.0) * unit + jnp.maximum(busy, 1.0) * compute
         split = jnp.minimum(parts - 1, 1.0)
