@@ -282,7 +282,7 @@ def test_the_command_writes_what_it_promises(tmp_path: Path) -> None:
         "batch_or_concurrency", "scenario", "engine", "tp",
     )  # fmt: skip
     with (tmp_path / "rows.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, few, extrasaction="ignore")
+        writer = csv.DictWriter(file, list[str](few), extrasaction="ignore")
         writer.writeheader()
         writer.writerows([full(), full(accelerator="abacus"), full(value="x")])
     words = ("task=validate", "suite=end_to_end", "data=rows.csv", "out=told", "hydra.run.dir=run")
