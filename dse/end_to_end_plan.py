@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from dse.aliases import Names, plain_name, written
 from dse.compose import component, conf_folder
 from dse.end_to_end_program import CHUNKED, STATIC, WHOLE, Question
 from dse.end_to_end_rows import Refused, Run, is_sixteen_bit, run
 from dse.metrics import Mapping as Laid
 from dse.schema import build, nearest
-from hw.system import System
+from hw.system import Runtime, System
 from models.model import Model
 from models.numerics import Formats
 from models.serving import Serving
 
 ORDERS = {"static": STATIC, "whole": WHOLE, "chunked": CHUNKED}
 RULES = Path("validation") / "end_to_end.yaml"
+OWN = "own"  # software of the machine itself
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,15 @@ def find_software(library: Library, row: Mapping[str, str], machine: str) -> tup
     found = library.software.inside(row["engine"])
     if found:
         return found, True
-    defaults = written(library.machines.files[machine]).get("defaults", ())
-    own = next((one["runtime"] for one in defaults if isinstance(one, dict) and "runtime" in one), "")
-    if own and own not in library.rules["own_software"]:
-        return str(own), True
-    return str(library.rules["unknown_engine"]), False
+    stand_ins = [library.part("hw/runtime", name) for name in library.rules["own_software"]]
+    if any(same(library.part("hw", machine).runtime, one) for one in stand_ins):
+        return str(library.rules["unknown_engine"]), False
+    return OWN, True
+
+
+def same(one: Runtime, other: Runtime) -> bool:
+    """Whether two profiles have the same numbers."""
+    return jax.tree.leaves(one) == jax.tree.leaves(other)
 
 
 def find_formats(library: Library, row: Mapping[str, str], model: str, software: str) -> str:
@@ -144,7 +151,7 @@ def plan(library: Library, row: Mapping[str, str]) -> Planned:
         hw=large_enough(system, mapping, machine, library.fact(chips, of)),
         model=built,
         format=library.part("format", formats),
-        runtime=library.part("hw/runtime", software),
+        runtime=system.runtime if software == OWN else library.part("hw/runtime", software),
         serving=Serving(asked.prompt, asked.output, float(mapping.users), 1.0, 1.0, 1.0),  # type: ignore[arg-type]
         mapping=mapping,
         order=float(ORDERS[order]),

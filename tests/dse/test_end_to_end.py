@@ -233,6 +233,14 @@ def test_unknown_software_has_a_wider_spread(library: Library, tmp_path: Path) -
     assert "unknown" in rows[1].note
 
 
+def test_a_machine_with_a_compiler_of_its_own_keeps_it(library: Library) -> None:
+    card = {"accelerator": "raptor_card", "precision": "mxint8", "n_accel": "1", "tp": "1", "engine": ""}
+    planned = planned_or_refused(library, full(**card))
+    assert isinstance(planned, Planned)
+    assert (planned.software, planned.known) == ("own", True)
+    assert planned.question.runtime == planned.question.hw.runtime
+
+
 def test_a_third_is_fitted_on_by_its_name_alone(library: Library) -> None:
     roles = [role(library.rules, full(row_id=f"e{i}"), "dgx_h100") for i in range(3000)]
     assert roles.count(FITTED) == pytest.approx(1000, rel=0.1)
@@ -282,7 +290,7 @@ def test_the_command_writes_what_it_promises(tmp_path: Path) -> None:
         "batch_or_concurrency", "scenario", "engine", "tp",
     )  # fmt: skip
     with (tmp_path / "rows.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, few, extrasaction="ignore")
+        writer = csv.DictWriter(file, list[str](few), extrasaction="ignore")
         writer.writeheader()
         writer.writerows([full(), full(accelerator="abacus"), full(value="x")])
     words = ("task=validate", "suite=end_to_end", "data=rows.csv", "out=told", "hydra.run.dir=run")
