@@ -61,7 +61,7 @@ class Claim(ABC):
 
     @abstractmethod
     def receipt(self, bench: Bench) -> Receipt:
-        """What the model says to it; raises `Untestable` where a machine is missing."""
+        """What the model says to it; raises `UntestableError` where a machine is missing."""
 
     @property
     def certainty(self) -> str:
@@ -127,16 +127,16 @@ def kind_of(place: str, given: Mapping[str, Any]) -> type[Claim]:
     except (ImportError, AttributeError):
         found = None
     if not isinstance(found, type) or not issubclass(found, Claim) or getattr(found, "__abstractmethods__", None):
-        raise ValueError(
-            f"{place}: _target_: {target!r} is no kind of claim; name one such as dse.claims_rates.Rate"
-        )
+        raise ValueError(f"{place}: _target_: {target!r} is no kind of claim; name one such as dse.claims_rates.Rate")
     return found
 
 
 def machines_of(place: str, given: Any) -> list[str]:
     """Overrides that compose a machine, a model, its formats and its traffic."""
     if not isinstance(given, (list, tuple)) or not all(isinstance(one, str) and "=" in one for one in given):
-        raise ValueError(f"{place}: {given!r} is no list of overrides; write it like [hw=NAME, model=NAME, format=NAME]")
+        raise ValueError(
+            f"{place}: {given!r} is no list of overrides; write it like [hw=NAME, model=NAME, format=NAME]"
+        )
     return list(given)
 
 

@@ -44,7 +44,9 @@ class Rate(Claim):
         for name, degrees in self.variants.items():
             for degree, value in degrees.items():
                 if degree not in DEGREES:
-                    raise ValueError(f"{self.place}: variants.{name}: there is no {degree!r}; {nearest(degree, DEGREES)}")
+                    raise ValueError(
+                        f"{self.place}: variants.{name}: there is no {degree!r}; {nearest(degree, DEGREES)}"
+                    )
                 counted(f"{self.place}: variants.{name}.{degree}", value)
 
     def receipt(self, bench: Bench) -> Receipt:
@@ -60,7 +62,7 @@ class Rate(Claim):
         """The receipt of the best of the loads."""
         if words := unfit(answer, found):
             none = [self._line(name, None) for name in self.claimed]
-            return Receipt(none, words, commands=[digest(self.machine, users)])
+            return Receipt(none, words, commands=[digest(self.machine, users, wanted.objective)])
         ideal = bench.answer(self.machine, users, wanted, ideal=True)
         widened = bench.samples(self.machine, users, answer.mapping)
         lines, wants = [], {}
@@ -75,7 +77,7 @@ class Rate(Claim):
             wants,
             stopped(shown),
             [*self._variants(bench, users, wanted, shown)],
-            commands=[digest(self.machine, users)],
+            commands=[digest(self.machine, users, wanted.objective)],
         )
 
     def _line(self, name: str, verdict: Verdict | None) -> Line:
@@ -105,8 +107,18 @@ class Rate(Claim):
         for name, degrees in self.variants.items():
             chosen = Wanted(wanted.objective, **degrees)
             shown = as_point(bench.answer(self.machine, users, chosen), bench.template(self.machine))
-            rows.append(row(name, shown, self.claimed) if shown["legal"] else [name, "not legal", *[None] * (2 + len(self.claimed))])
-        heads = ["mapping", "degrees", *(f"{n} {units(Metrics)[n]}".strip() for n in self.claimed), "exchange, share of time", "missing memory"]
+            rows.append(
+                row(name, shown, self.claimed)
+                if shown["legal"]
+                else [name, "not legal", *[None] * (2 + len(self.claimed))]
+            )
+        heads = [
+            "mapping",
+            "degrees",
+            *(f"{n} {units(Metrics)[n]}".strip() for n in self.claimed),
+            "exchange, share of time",
+            "missing memory",
+        ]
         return [Table("mappings (modelled)", heads, rows)] if self.variants else []
 
 
@@ -129,7 +141,9 @@ def unfit(answer: Answer, found: Template) -> Verdict | None:
     if float(answer.headroom.memory) < 0:
         place = as_point(answer, found)["mapping"]
         short = bytes_in_words(-float(answer.headroom.memory))
-        words = f"memory: {short} are missing in the fullest tier of each chip, weights in {place['weights']}, cache in "
+        words = (
+            f"memory: {short} are missing in the fullest tier of each chip, weights in {place['weights']}, cache in "
+        )
         return Verdict(IMPOSSIBLE, words + place["cache"])
     return None
 

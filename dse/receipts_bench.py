@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,9 +21,10 @@ from dse.metrics import Answer
 from dse.metrics import Mapping as Laid
 from dse.problem import Template, best_of_one, flat, template
 from dse.provenance import explained, quantities
-from dse.receipts_verdict import Untestable
+from dse.receipts_verdict import UntestableError
 from dse.results import point
 from dse.schema import nearest, rule_at
+from dse.session import command_line
 from dse.spreads import leaf_paths
 from dse.step import in_loops
 from hw.gates import NINETY_PER_CENT
@@ -69,7 +69,7 @@ class Bench:
         self._answers: dict[Any, Answer] = {}
 
     def template(self, overrides: Sequence[str]) -> Template:
-        """The composed machine; raises `Untestable` where one of its files is missing, or its parts do not go
+        """The composed machine; raises `UntestableError` where one of its files is missing, or its parts do not go
         together."""
         key = tuple(overrides)
         if key not in self._templates:
@@ -77,7 +77,7 @@ class Bench:
             try:
                 self._templates[key] = template(filled(overrides))
             except ValueError as error:
-                raise Untestable(str(error)) from None
+                raise UntestableError(str(error)) from None
         return self._templates[key]
 
     def answer(self, overrides: Sequence[str], users: int, wanted: Wanted, ideal: bool = False) -> Answer:
@@ -99,17 +99,17 @@ class Bench:
 
 
 def refuse_missing(overrides: Sequence[str]) -> None:
-    """Raise `Untestable` where an override names a file that does not exist."""
+    """Raise `UntestableError` where an override names a file that does not exist."""
     for override in overrides:
         group, _, name = override.lstrip("+").partition("=")
         if "." in group or "@" in group:
             continue
         known = choices(group)
         if not known:
-            raise Untestable(f"there is no group {group!r} of files")
+            raise UntestableError(f"there is no group {group!r} of files")
         if name not in known:
             kind = {"hw": "machine"}.get(group, group)
-            raise Untestable(f"there is no {kind} {name!r} (conf/{group}/{name}.yaml); {nearest(name, known)}")
+            raise UntestableError(f"there is no {kind} {name!r} (conf/{group}/{name}.yaml); {nearest(name, known)}")
 
 
 def filled(overrides: Sequence[str]) -> list[str]:
@@ -174,7 +174,9 @@ def ends(values: Any) -> tuple[float, float]:
 
 def as_point(answer: Answer, found: Template) -> dict[str, Any]:
     """An answer in plain words and numbers."""
-    return point({name: np.atleast_1d(value) for name, value in flat(answer).items()}, 0, found.tiers, found.tiers_beside)
+    return point(
+        {name: np.atleast_1d(value) for name, value in flat(answer).items()}, 0, found.tiers, found.tiers_beside
+    )
 
 
 def in_degrees(mapping: Mapping[str, Any]) -> str:
@@ -185,8 +187,7 @@ def in_degrees(mapping: Mapping[str, Any]) -> str:
     return f"{', '.join(cut)}, batch {mapping['batch']}, {places}"
 
 
-def digest(overrides: Sequence[str], users: int) -> str:
+def digest(overrides: Sequence[str], users: int, objective: str) -> str:
     """The command line that shows a machine's answer."""
-    from dse.session import command_line
-
-    return command_line([], ["task=evaluate", *filled(overrides), f"serving.users={json.dumps(users)}"])
+    words = [*filled(overrides), f"serving.users={users}", f"mapping.objective={objective}"]
+    return command_line([], ["task=evaluate", *words])

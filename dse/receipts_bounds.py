@@ -72,7 +72,9 @@ def needs(candidate: Candidate, answer: Answer, tokens_per_second: float) -> dic
     """
     state, step, chips = settled(candidate), step_of(candidate), float(candidate.hw.chips())
     rate = tokens_per_second / float(candidate.serving.users)
-    peak = chips * float(candidate.hw.chip.engine.peak_rate(candidate.format.weights, candidate.format.activations, state.logic))
+    peak = chips * float(
+        candidate.hw.chip.engine.peak_rate(candidate.format.weights, candidate.format.activations, state.logic)
+    )
     dynamic = float(answer.metrics.energy_per_token) * (1 - float(answer.energy_shares.idle))
     return {
         "bandwidth": rate * slowest(candidate, state, step),

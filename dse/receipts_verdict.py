@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
     share: float | None = None
 
 
-class Untestable(Exception):
+class UntestableError(ValueError):
     """A claim that cannot be tested, and what is missing for it."""
 
 
@@ -57,13 +57,17 @@ def judged(claimed: float, width: float, found: Modelled, more: bool) -> Verdict
         return Verdict(WITHIN, f"inside the spread; the model's middle gives {given(found.value):.0%} of it", None)
     if given(found.lossless) >= 1:
         needed, reached = 1 / given(found.lossless), given(found.value) / given(found.lossless)
-        return Verdict(NEEDS, f"needs {needed:.0%} of the machine without losses; the model reaches {reached:.0%}", needed)
+        return Verdict(
+            NEEDS, f"needs {needed:.0%} of the machine without losses; the model reaches {reached:.0%}", needed
+        )
     if given(found.bound) >= 1:
         needed = 1 / given(found.bound)
         words = f"needs {needed:.0%} of what {found.bound_words} allows, more than any mapping gives without losses"
         return Verdict(NEEDS, words, needed)
     most = max(given(found.bound), given(found.lossless))
-    return Verdict(IMPOSSIBLE, f"{found.bound_words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY))
+    return Verdict(
+        IMPOSSIBLE, f"{found.bound_words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY)
+    )
 
 
 def hardest(verdicts: Sequence[Verdict]) -> Verdict:
