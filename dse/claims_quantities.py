@@ -9,7 +9,7 @@ from dse.claims import Claim, Quantity, machines_of
 from dse.claims_values import Known, known, unit_of
 from dse.problem import Template
 from dse.receipts_bench import Bench
-from dse.receipts_verdict import IMPOSSIBLE, WITHIN, Line, Modelled, Receipt, Table, Verdict, judged
+from dse.receipts_verdict import IMPOSSIBLE, WITHIN, Line, Modelled, Receipt, Table, Verdict, in_unit, judged
 from dse.session import command_line
 
 SENSES = ("more", "less")
@@ -79,12 +79,12 @@ class Number(Claim):
     def _overall(self, lines: Sequence[Line], best: Line) -> Verdict:
         """Where the claim does not say what it is of, it holds where it holds anywhere, and the words say where."""
         assert best.verdict is not None
+        if len(lines) == 1 or best.verdict.kind == IMPOSSIBLE:
+            return best.verdict
         held = [line.quantity for line in lines if line.verdict and line.verdict.kind == WITHIN]
-        rest = [line.quantity for line in lines if line.quantity not in held]
-        if len(lines) == 1:
-            return best.verdict
-        reached = f"holds for {', '.join(held) or 'none'}"
-        missed = f"; not for {', '.join(rest)}" if rest else ""
-        if best.verdict.kind == IMPOSSIBLE:
-            return best.verdict
-        return best.verdict._replace(words=reached + missed)
+        rest = [line for line in lines if line.quantity not in held]
+        missed = ""
+        if rest:
+            nearest = min(rest, key=self._rank)
+            missed = f"; the nearest of the rest, {nearest.quantity}, has {in_unit(nearest.modelled, nearest.unit)}"
+        return best.verdict._replace(words=f"holds for {', '.join(held) or 'none'}{missed}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dse.claims import Claim, Quantity, counts, machines_of
@@ -105,7 +105,7 @@ class Rate(Claim):
         """The best mapping beside others, with the share of the exchange."""
         rows = [row("best", best, self.claimed)]
         for name, degrees in self.variants.items():
-            chosen = Wanted(wanted.objective, **degrees)
+            chosen = replace(wanted, **dict(degrees))
             shown = as_point(bench.answer(self.machine, users, chosen), bench.template(self.machine))
             rows.append(
                 row(name, shown, self.claimed)

@@ -12,6 +12,7 @@ from dse.claims_values import known as known_values
 from dse.claims_values import unit_of
 from dse.mapping import Wanted
 from dse.metrics import Metrics, more_is_better, units
+from dse.problem import Template
 from dse.receipts_bench import Bench, digest
 from dse.receipts_verdict import (
     IMPOSSIBLE,
@@ -25,8 +26,11 @@ from dse.receipts_verdict import (
     Verdict,
     hardest,
 )  # fmt: skip
+from dse.schema import nearest
 
 TINY = 1e-300
+ROUNDING = 1e-9
+TIMES = ""  # the unit of a ratio
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ class Ratio(Claim):
     """How many times better a machine is than each of some baselines, for each model and load.
 
     machine : overrides of the subject; baselines : name -> overrides; models : name -> overrides that both get, and
-    `subject` or `baseline` for those that one gets; users : loads; claimed : metric, or path of a number, -> times; less
-    is better for a metric that says so, and for paths in `less`; shown : further metrics of the table; per_chip :
+    `subject` or `baseline` for one side's; users : loads; claimed : metric, or path of a number, -> times; less
+    is better for a metric that says so, and for paths in `less`; apart : path -> part of that number which both sides
+    have and the claim does not speak of; shown : further metrics and paths of the table; per_chip :
     whether rates are over the number of chips; objective : what both mappings are chosen for, a metric.
     """
 
@@ -59,6 +64,7 @@ class Ratio(Claim):
     objective: str
     shown: Sequence[str] = field(default_factory=tuple)
     less: Sequence[str] = field(default_factory=tuple)
+    apart: Mapping[str, str] = field(default_factory=dict)
     per_chip: bool = False
 
     def check(self) -> None:
@@ -68,10 +74,8 @@ class Ratio(Claim):
         counts(f"{self.place}: users", self.users)
         for name, times in self.claimed.items():
             Quantity.read(f"{self.place}: claimed.{name}", times, "")
-        for name in (self.objective, *self.shown):
+        for name in (self.objective, *(name for name in self.shown if "." not in name)):
             if name not in units(Metrics):
-                from dse.schema import nearest
-
                 raise ValueError(f"{self.place}: there is no metric {name!r}; {nearest(name, units(Metrics))}")
 
     def receipt(self, bench: Bench) -> Receipt:
@@ -109,7 +113,8 @@ class Ratio(Claim):
             for baseline, overrides in self.baselines.items():
                 theirs = [*overrides, *self._overrides(model, "baseline")]
                 try:
-                    bench.template(ours), bench.template(theirs)
+                    for side in (ours, theirs):
+                        bench.template(side)
                 except UntestableError as error:
                     absent.append(str(error))
                     continue
@@ -132,15 +137,22 @@ class Ratio(Claim):
         """A metric under the best mapping, or a number of the machine."""
         found = bench.template(machine)
         if name not in units(Metrics):
-            try:
-                unit_of(found, name)
-            except ValueError as error:
-                raise ValueError(f"{self.place}: {error}") from None
-            return known_values(found, [name], bench.seed)[0].value
+            return self._of_machine(found, name, bench.seed)
         answer = bench.answer(machine, users, Wanted(self.objective), ideal=ideal)
         if not fits(answer):
             return None
         return float(getattr(answer.metrics, name)) / (float(found.candidate.hw.chips()) if self.per_chip else 1.0)
+
+    def _of_machine(self, found: Template, path: str, seed: int) -> float:
+        """A number of the machine, less the part that the claim does not speak of."""
+        try:
+            unit = unit_of(found, path)
+        except ValueError as error:
+            raise ValueError(f"{self.place}: {error}") from None
+        value = known_values(found, [path], seed)[0].value
+        if path not in self.apart:
+            return value
+        return value - Quantity.read(f"{self.place}: apart.{path}", self.apart[path], unit).value
 
     def _times(self, name: str, ours: float | None, theirs: float | None) -> float | None:
         if ours is None or theirs is None:
@@ -155,12 +167,12 @@ class Ratio(Claim):
         best = [times for point in points if (times := point.lossless[name]) is not None]
         if not known:
             words = f"{name.replace('_', ' ')}: no point of the grid where both machines hold the model"
-            return Line(name, "times", claimed.value, claimed.written, verdict=Verdict(UNTESTED, words))
-        least = claimed.value * (1 - claimed.width)
+            return Line(name, TIMES, claimed.value, claimed.written, verdict=Verdict(UNTESTED, words))
+        least = mildest(claimed)
         held = sum(times >= least for times in known)
         verdict = over_grid(name.replace("_", " "), least, known, held, max(best, default=0.0))
         middle = known[len(known) // 2]
-        return Line(name, "times", claimed.value, claimed.written, middle, known[0], known[-1], max(best), verdict)
+        return Line(name, TIMES, claimed.value, claimed.written, middle, known[0], known[-1], max(best), verdict)
 
     def _table(self, points: Sequence[Point]) -> Table:
         rows = [[p.baseline, p.model, p.users, *(p.times[name] for name in self._names())] for p in points]
@@ -182,8 +194,13 @@ class Ratio(Claim):
     def _share(self, name: str, points: Sequence[Point]) -> str:
         claimed = Quantity.read(self.place, self.claimed[name], "")
         known = [times for point in points if (times := point.times[name]) is not None]
-        held = sum(times >= claimed.value * (1 - claimed.width) for times in known)
+        held = sum(times >= mildest(claimed) for times in known)
         return f"{held} of {len(known)}"
+
+
+def mildest(claimed: Quantity) -> float:
+    """The least ratio that the claim may mean; a ratio of equal numbers is not lost to rounding."""
+    return claimed.value * (1 - claimed.width) * (1 - ROUNDING)
 
 
 def over_grid(name: str, least: float, known: Sequence[float], held: int, best: float) -> Verdict:

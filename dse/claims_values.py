@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dse.describe_model import held, weight_bytes
 from dse.evaluate import Candidate
 from dse.figures import Figure, figures
 from dse.metrics import Metrics, units
@@ -68,7 +67,9 @@ def _values(stacked: Candidate, places: tuple[str, ...]) -> list[Any]:
 
 def _value(candidate: Candidate, path: str) -> Any:
     if path == MODEL_BYTES:
-        return weight_bytes(candidate.model, held(candidate.format))
+        model, form = candidate.model, candidate.format
+        experts = model.expert_parameters()
+        return (model.parameters() - experts) * form.weights.bytes + experts * form.expert_weights.bytes
     if path == READ_ENERGY:
         return read_energy(candidate)
     if path.startswith(FIGURES):

@@ -9,13 +9,14 @@ from typing import Any
 
 from dse.claims import Claim, names, read
 from dse.console import console, table
-from dse.figures import in_words
 from dse.provenance import citations
 from dse.receipts_bench import Bench
 from dse.receipts_page import page
-from dse.receipts_verdict import KINDS, UNTESTED, Receipt, UntestableError, Verdict
+from dse.receipts_verdict import DASH, KINDS, UNTESTED, Receipt, UntestableError, Verdict, in_unit
 from dse.session import Session, about
 from dse.store import write_json, write_whole
+
+SHOWN = ("claimed", "modelled", "lower", "upper")
 
 
 def run(session: Session) -> None:
@@ -59,26 +60,18 @@ def entry(claim: Claim, receipt: Receipt) -> dict[str, Any]:
     } | told | {"verdict": verdict, "stand_in": stand_in}  # fmt: skip
 
 
-def line_in_words(line: Mapping[str, Any], name: str) -> str:
-    """A value of a line as it is read; a dash where there is none."""
-    if line[name] is None:
-        return "-"
-    return in_words({"value": line[name], "unit": line["unit"]})
-
-
 def show(found: Sequence[Mapping[str, Any]]) -> None:
-    """The table of all claims; of one claim its tables as well."""
-    rows = []
-    for one in sorted(found, key=lambda one: KINDS.index(one["verdict"]["kind"])):
-        lines = one["lines"] or [None]
-        for place, line in enumerate(lines):
+    """The table of all claims and why each has its verdict; of one claim its tables as well."""
+    ordered, rows = sorted(found, key=lambda one: KINDS.index(one["verdict"]["kind"])), []
+    for one in ordered:
+        for place, line in enumerate(one["lines"] or [None]):
             first = place == 0
-            told = (
-                [line_in_words(line, name) for name in ("claimed", "modelled", "lower", "upper")] if line else ["-"] * 4
-            )
+            told = [in_unit(line[name], line["unit"]) for name in SHOWN] if line else [DASH] * len(SHOWN)
             named = line["quantity"].replace("_", " ") if line else ""
-            rows.append([one["name"] if first else "", named, *told, verdict_in_words(one) if first else ""])
-    table("claimed against modelled", ["claim", "quantity", "claimed", "modelled", "lower", "upper", "verdict"], rows)
+            rows.append([one["name"] if first else "", named, *told, one["verdict"]["kind"] if first else ""])
+    table("claimed against modelled", ["claim", "quantity", *SHOWN, "verdict"], rows)
+    for one in ordered:
+        console.print(f"{one['name']}: {verdict_in_words(one)}")
     if len(found) == 1:
         show_more(found[0])
     counts = Counter(one["verdict"]["kind"] for one in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +17,14 @@ from dse.compose import choices, conf_folder
 from dse.console import console
 from dse.evaluate import Candidate, evaluate
 from dse.grids import grids, own_fanouts
-from dse.mapping import Wanted
+from dse.mapping import DEGREES, Wanted
 from dse.metrics import Answer
 from dse.metrics import Mapping as Laid
 from dse.problem import Template, best_of_one, flat, template
 from dse.provenance import explained, quantities
 from dse.receipts_verdict import UntestableError
 from dse.results import point
-from dse.schema import nearest, rule_at
+from dse.schema import rule_at
 from dse.session import command_line
 from dse.spreads import leaf_paths
 from dse.step import in_loops
@@ -86,7 +87,9 @@ class Bench:
         if key not in self._answers:
             candidate = loaded(self.template(overrides).candidate, users)
             candidate = without_losses(candidate) if ideal else candidate
-            console.print(f"  {' '.join(overrides)}, {users} users{', without losses' if ideal else ''}", style="dim")
+            fixed = [f"{name} {given}" for name in DEGREES if (given := getattr(wanted, name))]
+            told = ", ".join([" ".join(overrides), f"{users} users", *fixed, *["without losses"] * ideal])
+            console.print(f"  {told}", style="dim")
             choice = grids([candidate], own_fanouts(candidate), wanted)
             self._answers[key] = jax.device_get(best_of_one(arrays(candidate), choice, wanted))
         return self._answers[key]
@@ -109,7 +112,9 @@ def refuse_missing(overrides: Sequence[str]) -> None:
             raise UntestableError(f"there is no group {group!r} of files")
         if name not in known:
             kind = {"hw": "machine"}.get(group, group)
-            raise UntestableError(f"there is no {kind} {name!r} (conf/{group}/{name}.yaml); {nearest(name, known)}")
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UntestableError(f"there is no {kind} {name!r}, conf/{group}/{name}.yaml{hint}")
 
 
 def filled(overrides: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ def settled(candidate: Candidate) -> State:
 def needs(candidate: Candidate, answer: Answer, tokens_per_second: float) -> dict[str, float]:
     """Resource -> share of its peak that so many tokens a second need, all users in step.
 
-        bandwidth  = steps/s * max over tiers (bytes read of a tier / its peak bandwidth), the fastest tiers filled first
+        bandwidth  = steps/s * max over tiers (bytes read of it / its peak bandwidth), the fastest tiers filled first
         arithmetic = steps/s * operations / peak operations
         power      = tokens/s * dynamic joules a token / power limit of all chips
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from dse.figures import in_words
-from dse.receipts_verdict import IMPOSSIBLE, KINDS, NEEDS, UNTESTED, WITHIN
+from dse.receipts_verdict import IMPOSSIBLE, KINDS, NEEDS, UNTESTED, WITHIN, in_unit
 from dse.report_assets.markup import DASH, Html, element, framed, html, number, pairs, words
 
 ASSETS = Path(__file__).parent / "report_assets"
 MARKS = {WITHIN: "within", NEEDS: "needs", IMPOSSIBLE: "impossible", UNTESTED: "untested"}
-DECADES = 3.0  # that the axis of a chart spans on both sides of the claim, at least one
+KEYS = {"claimed": "claimed", "modelled": "modelled", "lossless": "without losses"}
 WIDTH, HEIGHT = 320.0, 34.0
 
 
@@ -36,7 +35,7 @@ def page(content: Mapping[str, Any]) -> str:
 
 def value(line: Mapping[str, Any], name: str) -> str:
     """A value of a line with its unit."""
-    return DASH if line[name] is None else in_words({"value": line[name], "unit": line["unit"]})
+    return in_unit(line[name], line["unit"])
 
 
 def pill(kind: str) -> Html:
@@ -96,17 +95,21 @@ def needs(shares: Mapping[str, float]) -> Html:
         element(
             "div",
             element("dt", f"{name} needed"),
-            element("dd", element("span", class_="bar" + " over" * (share > 1), style=f"width:{min(share, 1) * 100:.1f}%"),
-                    class_="track"),
+            element("dd", bar(share), class_="track"),
             element("dd", percent(share), class_="figure"),
         )
         for name, share in shares.items()
-    ]  # fmt: skip
+    ]
     return element("dl", *rows, class_="needs")
 
 
+def bar(share: float) -> Html:
+    return element("span", class_="bar" + " over" * (share > 1), style=f"width:{min(share, 1) * 100:.1f}%")
+
+
 def percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.1 else f"{share:.2g}".join(("", "")) if share == 0 else f"{share * 100:.2g}%"
+    """A share with two significant digits below a tenth."""
+    return f"{share:.0%}" if share >= 0.1 else f"{share * 100:.2g}%"
 
 
 def chart(line: Mapping[str, Any]) -> Html:
@@ -133,29 +136,29 @@ def chart(line: Mapping[str, Any]) -> Html:
     drawn.append(element("path", d=f"M{x} {middle - 8}l6 8l-6 8l-6 -8z", class_="claimed"))
     label = f"{words(line['quantity'])}: claimed {value(line, 'claimed')}, modelled {value(line, 'modelled')}"
     svg = element("svg", *drawn, viewBox=f"-8 0 {WIDTH + 16} {HEIGHT}", role="img", aria_label=label)
-    keys = [("claimed", "claimed"), ("modelled", "modelled"), ("lossless", "without losses")]
-    legend = [element("span", element("i", class_=f"key {name}"), f"{text} {value(line, name)}", class_="keyed")
-              for name, text in keys if line[name]]  # fmt: skip
-    return element("figure", element("figcaption", words(line["quantity"])), svg, element("div", *legend, class_="keys"),
-                   class_="scale")  # fmt: skip
+    shown = [(name, text) for name, text in KEYS.items() if line[name]]
+    keyed = [
+        element("span", element("i", class_=f"key {name}"), f"{text} {value(line, name)}", class_="keyed")
+        for name, text in shown
+    ]
+    title = element("figcaption", words(line["quantity"]))
+    return element("figure", title, svg, element("div", *keyed, class_="keys"), class_="scale")
 
 
 def listed(shown: Mapping[str, Any]) -> Html:
     """A table of a receipt."""
     top = element("thead", element("tr", *(element("th", words(text), scope="col") for text in shown["heads"])))
     rows = [
-        element(
-            "tr",
-            *(
-                element("td", cell(one), class_="number" if one is None or isinstance(one, (int, float)) else None)
-                for one in row
-            ),
-        )
+        element("tr", *(element("td", cell(one), class_="number" if numeric(one) else None) for one in row))
         for row in shown["rows"]
     ]
     return Html(
         element("h4", shown["title"]) + framed(element("table", top, element("tbody", *rows)), shown["title"], "scroll")
     )
+
+
+def numeric(given: Any) -> bool:
+    return given is None or isinstance(given, (int, float))
 
 
 def cell(given: Any) -> str:

@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dse.console import digits
+from dse.figures import in_words
+
 WITHIN = "within the model"
 NEEDS = "needs a share of the ideal"
 IMPOSSIBLE = "impossible"
 UNTESTED = "cannot be tested"
 TINY = 1e-300
+DASH = "\u2013"
 KINDS = (WITHIN, NEEDS, IMPOSSIBLE, UNTESTED)  # from the mildest
 
 
@@ -73,6 +77,13 @@ def judged(claimed: float, width: float, found: Modelled, more: bool) -> Verdict
 def hardest(verdicts: Sequence[Verdict]) -> Verdict:
     """The severest of some verdicts; of equals the one that needs the most."""
     return max(verdicts, key=lambda one: (KINDS.index(one.kind), one.share or 0.0))
+
+
+def in_unit(value: float | None, unit: str) -> str:
+    """A number as it is read, a ratio as so many times; a dash where there is none."""
+    if value is None:
+        return DASH
+    return in_words({"value": value, "unit": unit}) if unit else f"{digits(value)} times"
 
 
 @dataclass(frozen=True)
