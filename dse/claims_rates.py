@@ -16,6 +16,7 @@ from dse.receipts_verdict import IMPOSSIBLE, UNTESTED, Line, Modelled, Receipt, 
 from dse.results import bytes_in_words
 from dse.schema import counted, nearest
 
+HELD_BACK = 0.999  # of the rated clock
 HELD_TO_BOUNDS = ("tokens_per_second", "tokens_per_second_per_user", "time_per_output_token")
 
 
@@ -75,7 +76,7 @@ class Rate(Claim):
             hardest([line.verdict for line in lines if line.verdict]),
             f"{users} users: {in_degrees(shown['mapping'])}",
             wants,
-            stopped(shown),
+            stopped(shown, float(found.candidate.hw.chip.engine.frequency)),
             [*self._variants(bench, users, wanted, shown)],
             commands=[digest(self.machine, users, wanted.objective)],
         )
@@ -155,8 +156,10 @@ def rate_of(name: str, value: float, users: float) -> float:
     return value * users if name == "tokens_per_second_per_user" else users / value
 
 
-def stopped(shown: Mapping[str, Any]) -> str:
-    """What takes most of the time of a step, and limits that are reached."""
+def stopped(shown: Mapping[str, Any], rated: float) -> str:
+    """What takes most of the time of a step, and a clock that fell from `rated` Hz."""
     shares = sorted(shown["shares"].items(), key=lambda item: -item[1])
     words = ", ".join(f"{name} {share:.0%}" for name, share in shares[:2] if share >= 0.005)
-    return f"time: {words}"
+    clock = shown["metrics"]["clock"] / rated
+    held = f"; the clock is held at {clock:.0%} by the power limit" if clock < HELD_BACK else ""
+    return f"time: {words}{held}"

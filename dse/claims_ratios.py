@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,13 +37,14 @@ TIMES = ""  # the unit of a ratio
 @dataclass(frozen=True)
 class Point:
     """One comparison: quantity -> how many times better, and the same with the subject without losses; none where
-    one of the two does not hold the model."""
+    one of the two does not hold the model. best : with the better ends of what is known of a number of a machine."""
 
     baseline: str
     model: str
     users: int
     times: Mapping[str, float | None]
     lossless: Mapping[str, float | None]
+    best: Mapping[str, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +125,14 @@ class Ratio(Claim):
 
     def _point(self, bench: Bench, pair: tuple[list[str], list[str]], names: tuple[str, str], users: int) -> Point:
         ours, theirs = ({name: self._number(bench, side, users, name) for name in self._names()} for side in pair)
-        best = {name: self._number(bench, pair[0], users, name, ideal=True) for name in self.claimed}
+        ideal = {name: self._number(bench, pair[0], users, name, ideal=True) for name in self.claimed}
+        times = {name: self._times(name, ours[name], theirs[name]) for name in ours}
+        wide = {name: math.hypot(*(self._width(bench, side, name) for side in pair)) for name in self.claimed}
         return Point(
             *names, users,
-            {name: self._times(name, ours[name], theirs[name]) for name in ours},
-            {name: self._times(name, best[name], theirs[name]) for name in best},
+            times,
+            {name: self._times(name, ideal[name], theirs[name]) for name in ideal},
+            {name: None if (middle := times[name]) is None else middle * math.exp(wide[name]) for name in wide},
         )  # fmt: skip
 
     def _names(self) -> list[str]:
@@ -154,6 +159,13 @@ class Ratio(Claim):
             return value
         return value - Quantity.read(f"{self.place}: apart.{path}", self.apart[path], unit).value
 
+    def _width(self, bench: Bench, machine: list[str], name: str) -> float:
+        """Half of what is known of the logarithm of a number of a machine; metrics are compared by their middles."""
+        if name in units(Metrics):
+            return 0.0
+        found = known_values(bench.template(machine), [name], bench.seed)[0]
+        return math.log(found.upper / found.lower) / 2 if found.lower > 0 else 0.0
+
     def _times(self, name: str, ours: float | None, theirs: float | None) -> float | None:
         if ours is None or theirs is None:
             return None
@@ -170,7 +182,8 @@ class Ratio(Claim):
             return Line(name, TIMES, claimed.value, claimed.written, verdict=Verdict(UNTESTED, words))
         least = mildest(claimed)
         held = sum(times >= least for times in known)
-        verdict = over_grid(name.replace("_", " "), least, known, held, max(best, default=0.0))
+        spread = [times for point in points if (times := point.best[name]) is not None]
+        verdict = over_grid(name.replace("_", " "), least, known, held, max(best, default=0.0), max(spread))
         middle = known[len(known) // 2]
         return Line(name, TIMES, claimed.value, claimed.written, middle, known[0], known[-1], max(best), verdict)
 
@@ -203,8 +216,11 @@ def mildest(claimed: Quantity) -> float:
     return claimed.value * (1 - claimed.width) * (1 - ROUNDING)
 
 
-def over_grid(name: str, least: float, known: Sequence[float], held: int, best: float) -> Verdict:
-    """The verdict on a ratio of which the grid has these, and at best this one without losses of the subject."""
+def over_grid(name: str, least: float, known: Sequence[float], held: int, best: float, upper: float = 0.0) -> Verdict:
+    """The verdict on a ratio of which the grid has these, and at best this one without losses of the subject.
+
+    upper : the better end of the largest, where the numbers have spreads.
+    """
     if held:
         where = "at all points" if held == len(known) else f"at {held} of {len(known)} points"
         return Verdict(WITHIN, f"{name}: holds {where}; the model gives {known[0]:.3g} to {known[-1]:.3g} times")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.claims import Claim, names, read
+from dse.claims import Claim, built, names, read
 from dse.console import console, table
 from dse.provenance import citations
 from dse.receipts_bench import Bench
@@ -21,12 +21,12 @@ SHOWN = ("claimed", "modelled", "lower", "upper")
 
 def run(session: Session) -> None:
     """Test every claim, or the one that is named; write receipts.json and receipts.html, print a table."""
-    asked = session.config["claim"]
-    claims = [read(name) for name in ([str(asked)] if asked else names())]
+    asked = session.config.get("claim")
+    claims = [built(session.choices["claim"], asked)] if asked else [read(name) for name in names()]
     bench, found, start = Bench(session.seed), [], time.perf_counter()
     for number, claim in enumerate(claims, 1):
         console.print(f"{number} of {len(claims)}: {claim.name}, {time.perf_counter() - start:.0f} s")
-        found.append(entry(claim, tested(claim, bench)))
+        found.append(entry(claim, checked(claim, bench)))
     content = {"receipts": found, "counts": dict(Counter(one["verdict"]["kind"] for one in found))} | about(session)
     session.folder.mkdir(parents=True, exist_ok=True)
     write_json(session.folder / "receipts.json", content)
@@ -36,7 +36,7 @@ def run(session: Session) -> None:
     console.print(f"drawn in   {session.folder / 'receipts.html'}")
 
 
-def tested(claim: Claim, bench: Bench) -> Receipt:
+def checked(claim: Claim, bench: Bench) -> Receipt:
     """The receipt of a claim; that it cannot be tested where a machine or what decides the answer is missing."""
     try:
         return claim.receipt(bench)
@@ -72,6 +72,9 @@ def show(found: Sequence[Mapping[str, Any]]) -> None:
     table("claimed against modelled", ["claim", "quantity", *SHOWN, "verdict"], rows)
     for one in ordered:
         console.print(f"{one['name']}: {verdict_in_words(one)}")
+        if one["needs"]:
+            shares = ", ".join(f"{name} {share:.2%}" for name, share in one["needs"].items())
+            console.print(f"  {one['mapping']}; needs of the peaks: {shares}; {one['stopped_by']}", style="dim")
     if len(found) == 1:
         show_more(found[0])
     counts = Counter(one["verdict"]["kind"] for one in found)
@@ -86,11 +89,8 @@ def verdict_in_words(one: Mapping[str, Any]) -> str:
 
 def show_more(one: Mapping[str, Any]) -> None:
     """What a single receipt has beside its line."""
-    for words in (one["mapping"], one["stopped_by"], *one["notes"]):
-        if words:
-            console.print(words)
-    if one["needs"]:
-        console.print("needs of the peaks: " + ", ".join(f"{name} {share:.2%}" for name, share in one["needs"].items()))
+    for words in one["notes"]:
+        console.print(words)
     for shown in one["tables"]:
         table(shown["title"], shown["heads"], [[cell_in_words(cell) for cell in row] for row in shown["rows"]])
     for name, what in one["assumed"].items():

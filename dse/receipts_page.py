@@ -44,7 +44,7 @@ def pill(kind: str) -> Html:
 
 
 def summary(found: Sequence[Mapping[str, Any]]) -> Html:
-    """A row for each claimed quantity: claimed, modelled with its interval, verdict."""
+    """A row for each claimed quantity: claimed, modelled with its interval, what it needs, what stops, verdict."""
     rows = []
     for one in found:
         for place, line in enumerate(one["lines"] or [None]):
@@ -58,15 +58,29 @@ def summary(found: Sequence[Mapping[str, Any]]) -> Html:
                 element("td", value(line, name) if line else DASH, class_="number") for name in ("claimed", "modelled")
             ]
             cells += [element("td", span(line) if line else DASH, class_="number")]
+            found_too = [tightest(one["needs"]), one["stopped_by"].removeprefix("time: ") or DASH]
+            cells += [element("td", text if first else "", class_="wide") for text in found_too]
             cells += [element("td", pill(one["verdict"]["kind"]) if first else "")]
             rows.append(element("tr", *cells, class_="first-of" if first else None))
-    heads = ("claim", "quantity", "claimed", "modelled", "90 % interval", "verdict")
+    heads = ("claim", "quantity", "claimed", "modelled", "from, to", "needs most of", "stopped by", "verdict")
     top = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
     return framed(element("table", top, element("tbody", *rows), class_="summary"), "All claims", "scroll")
 
 
 def span(line: Mapping[str, Any]) -> str:
-    return DASH if line["lower"] is None else f"{value(line, 'lower')} to {value(line, 'upper')}"
+    """The ends of an interval, the unit once where both have the same."""
+    if line["lower"] is None:
+        return DASH
+    (low, _, unit), upper = value(line, "lower").partition(" "), value(line, "upper")
+    return f"{low} to {upper}" if upper.endswith(f" {unit}") else f"{low} {unit} to {upper}"
+
+
+def tightest(shares: Mapping[str, float]) -> str:
+    """The resource of which the claim needs the largest share."""
+    if not shares:
+        return DASH
+    name = max(shares, key=lambda one: shares[one])
+    return f"{name} {percent(shares[name])}"
 
 
 def receipt(one: Mapping[str, Any]) -> Html:
