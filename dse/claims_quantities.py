@@ -46,9 +46,15 @@ class Number(Claim):
                 lines[name, form] = self._line(found, " in ".join(filter(None, [name, form])), path, told)
         chosen = {key: line for key, line in lines.items() if self.of in (None, key[0])}
         best = min(chosen.values(), key=self._rank)
-        rows = [[line.quantity, line.modelled, line.lower, line.upper, line.verdict.kind if line.verdict else ""]
-                for line in lines.values()]  # fmt: skip
-        heads = [f"where ({best.unit})", "modelled", "lower", "upper", "verdict there"]
+        told = [
+            [in_unit(number, line.unit) for number in (line.modelled, line.lower, line.upper)]
+            for line in lines.values()
+        ]
+        rows = [
+            [line.quantity, *numbers, line.verdict.kind if line.verdict else ""]
+            for line, numbers in zip(lines.values(), told, strict=True)
+        ]
+        heads = ["where", "modelled", "lower", "upper", "verdict there"]
         return Receipt(
             [best],
             self._overall(list(lines.values()), best),

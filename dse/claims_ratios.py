@@ -224,6 +224,8 @@ def over_grid(name: str, least: float, known: Sequence[float], held: int, best: 
     if held:
         where = "at all points" if held == len(known) else f"at {held} of {len(known)} points"
         return Verdict(WITHIN, f"{name}: holds {where}; the model gives {known[0]:.3g} to {known[-1]:.3g} times")
+    if upper >= least:
+        return Verdict(WITHIN, f"{name}: inside the spread; the model's middle gives {known[-1]:.3g} times at most")
     if best >= least:
         words = (
             f"{name}: needs {least / best:.0%} of the machine without losses; the model gives {known[-1]:.3g} at most"

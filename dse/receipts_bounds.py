@@ -68,7 +68,7 @@ def needs(candidate: Candidate, answer: Answer, tokens_per_second: float) -> dic
         arithmetic = steps/s * operations / peak operations
         power      = tokens/s * dynamic joules a token / power limit of all chips
 
-    The largest is the tightest bound. Left out: exchange, elementwise work, partly filled arrays.
+    The largest is the tightest bound. Left out: exchange, elementwise work, partly filled arrays, filling prompts.
     """
     state, step, chips = settled(candidate), step_of(candidate), float(candidate.hw.chips())
     rate = tokens_per_second / float(candidate.serving.users)

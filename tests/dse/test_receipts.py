@@ -89,6 +89,7 @@ def test_a_ratio_holds_at_some_points_at_none_or_never() -> None:
     assert over_grid("speed", 2.0, [1.0, 3.0], 1, 5.0).words.startswith("speed: holds at 1 of 2 points")
     assert over_grid("speed", 4.0, [1.0, 3.0], 0, 5.0).share == pytest.approx(0.8)
     assert over_grid("speed", 9.0, [1.0, 3.0], 0, 5.0).kind == IMPOSSIBLE
+    assert over_grid("energy", 9.0, [1.0, 8.5], 0, 8.5, upper=10.0).kind == WITHIN
 
 
 # Files.
