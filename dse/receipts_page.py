@@ -50,21 +50,23 @@ def summary(found: Sequence[Mapping[str, Any]]) -> Html:
         for place, line in enumerate(one["lines"] or [None]):
             first = place == 0
             link = element("a", one["says"], href=f"#{one['name']}") if first else ""
-            cells = [
-                element("td", link, class_="wide says"),
-                element("td", words(line["quantity"]) if line else DASH, class_="wide"),
-            ]
+            cells = [element("td", link, class_="says"), element("td", pill(one["verdict"]["kind"]) if first else "")]
+            cells += [element("td", named(line["quantity"]) if line else DASH, class_="wide")]
             cells += [
                 element("td", value(line, name) if line else DASH, class_="number") for name in ("claimed", "modelled")
             ]
             cells += [element("td", span(line) if line else DASH, class_="number")]
             found_too = [tightest(one["needs"]), one["stopped_by"].removeprefix("time: ") or DASH]
             cells += [element("td", text if first else "", class_="wide") for text in found_too]
-            cells += [element("td", pill(one["verdict"]["kind"]) if first else "")]
             rows.append(element("tr", *cells, class_="first-of" if first else None))
-    heads = ("claim", "quantity", "claimed", "modelled", "from, to", "needs most of", "stopped by", "verdict")
+    heads = ("claim", "verdict", "quantity", "claimed", "modelled", "from, to", "needs most of", "stopped by")
     top = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
     return framed(element("table", top, element("tbody", *rows), class_="summary"), "All claims", "scroll")
+
+
+def named(quantity: str) -> str:
+    """A quantity in words, of a path its last two steps."""
+    return words(" ".join(quantity.split(".")[-2:]))
 
 
 def span(line: Mapping[str, Any]) -> str:
