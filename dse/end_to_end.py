@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from dse.compose import own_folders
-from dse.end_to_end_plan import Library, Planned, plan
+from dse.end_to_end_plan import Library, Planned, dated, plan
 from dse.end_to_end_program import Found, Question, Timed, kinds, predict
 from dse.end_to_end_rows import Refused, factor, hashed, metric, number, read
 from dse.evaluate import laid_out
@@ -161,7 +161,7 @@ def left_out(library: Library, row: Mapping[str, str], why: str) -> Row:
         measured, unit = (None, unit) if not found else (found * factor(row["unit"], answer), answer)
     except Refused:
         pass
-    engine = library.software.inside(row["engine"]) or str(library.rules["unknown_engine"])
+    engine = library.software.inside(dated(row)) or str(library.rules["unknown_engine"])
     return Row(row["row_id"], engine, row["metric"], None, measured, role=EXCLUDED, note=why,
                about=about(row) | {"unit": unit})  # fmt: skip
 

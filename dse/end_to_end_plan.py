@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -104,13 +105,21 @@ def find_model(library: Library, row: Mapping[str, str]) -> str:
 
 def find_software(library: Library, row: Mapping[str, str], machine: str) -> tuple[str, bool]:
     """The profile of a row's engine and whether it is known; the machine's own where that is no stand-in."""
-    found = library.software.inside(row["engine"])
+    found = library.software.inside(dated(row))
     if found:
         return found, True
     stand_ins = [library.part("hw/runtime", name) for name in library.rules["own_software"]]
     if any(same(library.part("hw", machine).runtime, one) for one in stand_ins):
         return str(library.rules["unknown_engine"]), False
     return OWN, True
+
+
+def dated(row: Mapping[str, str]) -> str:
+    """A row's engine with its version; where none is given, with the last year of the row's date."""
+    if not row["engine"] or any(mark.isdigit() for mark in row["engine"]):
+        return row["engine"]
+    years = re.findall(r"20[0-9]{2}", row["date"])
+    return f"{row['engine']} {max(years)}" if years else row["engine"]
 
 
 def same(one: Runtime, other: Runtime) -> bool:
