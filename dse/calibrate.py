@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -157,10 +158,16 @@ def summed(found: Sequence[Bench], values: Mapping[str, float]) -> list[dict[str
 
 def run(session: Session) -> None:
     """Fit, write calibration.json, print; change the configurations where that is asked for."""
-    name, given = str(session.config["family"]), session.config["data"]
-    path = folder() / "operators" if not given else type(folder())(str(given))
-    if name == LINKS:
-        return run_links(session)
+    if session.config["family"] == LINKS:
+        run_links(session)
+    else:
+        run_family(session, str(session.config["family"]))
+
+
+def run_family(session: Session, name: str) -> None:
+    """Constants of one family, in calibration.json and on the console."""
+    given = session.config["data"]
+    path = Path(str(given)) if given else folder() / "operators"
     found = benches(path, [family(name).name])
     if not found:
         raise ValueError(f"data: there are no rows of {name} in {path}; name a folder that has MACHINE__{name}__…")
@@ -184,7 +191,7 @@ def run_links(session: Session) -> None:
     from dse.collectives import fit as fit_links
 
     data = session.config["data"]
-    found = fit_links(folder() if not data else type(folder())(str(data)))
+    found = fit_links(Path(str(data)) if data else folder())
     constants = [
         {"key": f"{'.'.join(filter(None, where))}@{machine}", "value": value}
         for machine, each in found.items()

@@ -23,10 +23,10 @@ def put_all(found: Sequence[Bench], best: Fit, write: bool) -> None:
     errors = dict(zip(best.values, best.errors, strict=True))
     for name, (constant, machine) in _constants(found).items():
         file, words = home(constant, machine)
-        source = (
-            f"derived: fitted on {best.rows} rows of {found[0].family.name} of {kinds} [aiconfigurator], "
-            f"standard error {errors[name]:.1%}"
-        )
+        rows = f"{best.rows} rows of {found[0].family.name} of {kinds} [aiconfigurator]"
+        source = f"derived: fitted on {rows}, standard error {errors[name]:.1%}"
+        if at_bound(constant, best.values[name]):
+            source = f"derived: the bound of a fit on {rows}, which asks for more"
         text = texts.get(file) or (conf_folder() / file).read_text()
         value = written(constant, best.values[name])
         text = put(text, words, value)
@@ -38,6 +38,11 @@ def put_all(found: Sequence[Bench], best: Fit, write: bool) -> None:
     for file, text in texts.items() if write else ():
         (conf_folder() / file).write_text(text)
         console.print(f"changed: {file}")
+
+
+def at_bound(constant: Constant, value: float) -> bool:
+    """Whether the fit ended where it was bounded, so that no standard error says anything."""
+    return value <= constant.least * 1.001 or value >= constant.most * 0.999
 
 
 def _constants(found: Sequence[Bench]) -> dict[str, tuple[Constant, str]]:

@@ -55,7 +55,7 @@ class Experts:
     columns = frozenset({"num_tokens", "topk", "num_experts", "distribution", "latency"})
     constants = (
         Constant(EXPERTS + "sustained_fraction", 0.8, 0.1, 1.0, alone=True),
-        Constant(EXPERTS + "rescaled_fraction", 0.37, 0.05, 1.0, kinds=("fp8_block",)),
+        Constant(EXPERTS + "rescaling", 250.0, 1.0, 1e4, kinds=("fp8_block",)),
         Constant(EXPERTS + "widened_fraction", 0.5, 0.05, 1.0, kinds=("w4a16_mxfp4",)),
         Constant(EXPERTS + "tile", 1.5e-6, 1e-8, 1e-4, "s", alone=True),
         Constant(EXPERTS + "stream", 1.1, 0.5, 1.25, alone=True),

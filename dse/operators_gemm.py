@@ -26,6 +26,7 @@ FORMATS = {  # by what the files call them
     "int4_wo": "int4_weights",
     "nvfp4": "nvfp4",
 }
+CLUSTER = 8.0  # cores at most that can share what one loads
 PLUGINS = ("sq", "int8_wo", "int4_wo")
 PRODUCTS = "engine.kernels.products."
 ZEROS = ("copies", "launch", "kernels", "passes")
@@ -50,11 +51,11 @@ class Gemm:
         Constant(PRODUCTS + "step", 70e-9, 1e-10, 1e-6, "s"),
         Constant(PRODUCTS + "splitting", 3e-6, 1e-8, 1e-4, "s"),
         Constant(PRODUCTS + "rescaling", 70.0, 0.1, 1e4),
-        Constant(PRODUCTS + "quantised", 0.3, 1e-4, 1.0, alone=True),
-        Constant(PRODUCTS + "reuse", 2.0, 0.05, 50.0, alone=True),
+        Constant(PRODUCTS + "quantised", 0.3, 1e-4, 1.0),
+        Constant(PRODUCTS + "reuse", 2.0, 0.05, CLUSTER, alone=True),
         Constant("memory.hbm.sustained_fraction", 0.82, 0.3, 1.0, alone=True),
         Constant("rows.gemm.copies", 10.0, 0.1, 1e3),
-        Constant("rows.gemm.plugin.launch", 7e-6, 1e-8, 1e-4, "s", kinds=PLUGINS),
+        *(Constant(f"rows.gemm.{kind}.launch", 7e-6, 1e-8, 1e-4, "s", kinds=(kind,)) for kind in PLUGINS),
         Constant("rows.gemm.fp8.kernels", 3.6, 0.01, 50.0, kinds=("fp8",)),
         Constant("rows.gemm.fp8.passes", 2.5, 0.01, 50.0, kinds=("fp8",)),
         Constant("rows.gemm.fp8_block.kernels", 0.8, 0.01, 50.0, kinds=("fp8_block",)),
@@ -66,10 +67,10 @@ class Gemm:
 
         found, table = [], pd.read_csv(path)
         for kind, part in table[table.gemm_dtype.isin(FORMATS)].groupby("gemm_dtype"):
-            shapes = {name: part[name].to_numpy(float) for name in "mnk"}
+            shapes = {name: np.asarray(part[name], float) for name in "mnk"}
             names = np.array([f"gemm m={m} n={n} k={k}" for m, n, k in zip(part.m, part.n, part.k, strict=True)])
             zeros = {name: np.zeros(len(part)) for name in ZEROS}
-            seconds = part.latency.to_numpy(float) / 1e3
+            seconds = np.asarray(part.latency, float) / 1e3
             found.append(Rows(machine, str(kind), FORMATS[str(kind)], shapes | zeros, seconds, names))
         return found
 
@@ -88,6 +89,7 @@ def warm(chip: Chip, used: Any, bandwidth: Any) -> Chip:
     share = 1 / (1 + (used / cache)^4); time of a byte = (1 - share) / bandwidth + share / cache_bandwidth.
     """
     engine: Any = chip.engine
+    tier: Any = chip.tiers[0]
     share = 1 / (1 + (used / engine.cache) ** WARM)
     faster = 1 / (1 - share + share * jnp.minimum(bandwidth / engine.cache_bandwidth, 1.0))
-    return eqx.tree_at(lambda it: it.tiers[0].bandwidth, chip, chip.tiers[0].bandwidth * faster)
+    return eqx.tree_at(lambda it: it.tiers[0].bandwidth, chip, tier.bandwidth * faster)

@@ -80,10 +80,18 @@ def collectives(path: Path) -> Validation:
     return validation(path)
 
 
+def operators(path: Path) -> Validation:
+    """Measured operators of GPUs."""
+    from dse.operators import validation
+
+    return validation(path)
+
+
 # A suite: its function, and what it reads unless `data` names another, from the folder of measurements.
 SUITES: dict[str, tuple[Suite, str]] = {
     "silicon": (silicon, "../facts/imc_silicon.csv"),
     "collectives": (collectives, "."),
+    "operators": (operators, "operators"),
 }
 
 

@@ -66,7 +66,7 @@ class KernelEngine(Engine):
         cached = self.cache_bandwidth * conditions.derating
         return Device(self.cores, rate, self.cache, cached, bandwidth)
 
-    def operands(self, held: NumberFormat, fed: NumberFormat, result: NumberFormat) -> Operands:
+    def _operands(self, held: NumberFormat, fed: NumberFormat, result: NumberFormat) -> Operands:
         """What a kernel must know of its operands. Scales of short blocks are the arithmetic units' own business."""
         widened = jnp.where(held.element_bits < fed.element_bits, 1.0, 0.0)
         by_block = (fed.scale_bits > 0) & (fed.block >= SOFTWARE_BLOCK)
@@ -74,7 +74,7 @@ class KernelEngine(Engine):
 
     def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
         held, fed = work.held(formats), formats.activations
-        operands = self.operands(held, fed, formats.exchange)
+        operands = self._operands(held, fed, formats.exchange)
         found = work.kernel(self.kernels).work(work, operands, self.device(held, fed, bandwidth, conditions))
         return Timing(found.compute, jnp.zeros_like(found.compute), found.start, found.beside, found.slowdown)
 
@@ -90,7 +90,7 @@ class KernelEngine(Engine):
     ) -> tuple[Any, Any]:
         """Seconds of the arithmetic of products with weights alone."""
         product = ExpertProduct(m, k, n, count)
-        operands = self.operands(held, fed, fed)
+        operands = self._operands(held, fed, fed)
         device = self.device(held, fed, jnp.full_like(self.cores, jnp.inf), conditions)
         found = self.kernels.products.work(product, operands, device).compute
         return found, jnp.zeros_like(found)

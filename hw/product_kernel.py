@@ -15,7 +15,7 @@ from hw.units import count, fraction, quantity
 from models.operators import Operator
 
 STEP = 64.0  # inputs that a core brings in at once
-PARTIAL = 8.0  # bytes that a partial sum moves: written and read, 4 bytes each
+PARTIAL = 4.0  # widths of a result that a partial sum moves: written and read, at twice the width
 
 
 class OutputTile(eqx.Module):
@@ -43,7 +43,7 @@ class ProductKernel(Kernel):
         arithmetic = 2 rows columns (1 / sustained_fraction + rescaling / block) / operations
         feed   = (rows fed + columns held) / (reuse cache_bandwidth / cores)
         compute = waves (k input / parts + prologue + rows columns result cores / cache_bandwidth)
-                  + (splitting + parts m n 8 B / cache_bandwidth, where k is cut)
+                  + (splitting + 4 parts m n result / cache_bandwidth, where k is cut)
 
     p : sharpness. quantised : share of a last, partly filled wave that is waited for; prologue : filling a tile's
     pipeline; step : the least time of 64 inputs, however small the tile; reuse : cores that a byte out of the cache
@@ -52,7 +52,7 @@ class ProductKernel(Kernel):
 
     Cores at work read a square of tiles at once; from one wave to the next an operand is read again,
 
-        reads = waves (rows fed + columns held of the square) k (1 + drift bytes of the square / cache)
+        reads = waves (rows fed + columns held of the square) k
 
     as far as both operands do not fit the cache: (reads - operands) / (1 + (cache / operands)^2) beyond one reading.
     Left out: operands that the cache still holds from before; results that it keeps; a clock that falls with load.
@@ -68,26 +68,25 @@ class ProductKernel(Kernel):
     splitting: Array = quantity("s")
     reuse: Array = quantity("", above=0)
     rescaling: Array = quantity("")
-    drift: Array = quantity("")
 
     def work(self, operator: Operator, operands: Operands, device: Device) -> KernelWork:
         shape = Shape(operator.vectors, operator.inputs, operator.outputs, operator.products)
         tile = OutputTile(*(jnp.stack([getattr(t, side) for t in self.tiles.values()]) for side in ("rows", "columns")))
-        seconds = self.seconds(tile, shape, operands, device)
+        seconds = self._seconds(tile, shape, operands, device)
         best = jnp.argmin(seconds)
         chosen = OutputTile(tile.rows[best], tile.columns[best])
-        again = self.read_again(chosen, shape, operands, device)
+        again = self._read_again(chosen, shape, operands, device)
         once = shape.count * shape.m * (shape.k * operands.fed + shape.n * operands.result)
         return KernelWork(jnp.where(operator.macs > 0, seconds[best], 0.0), once + again, 1.0, self.start)
 
-    def seconds(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
+    def _seconds(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Seconds of the arithmetic in these tiles, the faster of k whole and k cut."""
         count = shape.count * jnp.ceil(shape.m / tile.rows) * jnp.ceil(shape.n / tile.columns)
         count = jnp.maximum(count, 1.0)
         once = self._waves(count / device.cores) * self._tile(tile, shape, shape.k, operands, device)
         parts = jnp.maximum(1.0, jnp.minimum(device.cores / count, shape.k / SHORTEST_K))
         cut = self._waves(count * parts / device.cores) * self._tile(tile, shape, shape.k / parts, operands, device)
-        moved = parts * shape.count * shape.m * shape.n * PARTIAL
+        moved = parts * shape.count * shape.m * shape.n * PARTIAL * operands.result
         cut = cut + self.splitting + moved / device.cache_bandwidth
         whole = jnp.maximum(operands.widened, jnp.where(operands.scaled > 0, 1.0, 0.0))
         return jnp.where(whole > 0, once, jnp.minimum(once, cut))
@@ -107,7 +106,7 @@ class ProductKernel(Kernel):
         one = longest * sum((part / longest) ** self.sharpness for part in parts) ** (1 / self.sharpness)
         return inputs * one + self.prologue + rows * columns * operands.result / each
 
-    def read_again(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
+    def _read_again(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Bytes read from memory beyond one reading of both operands."""
         rows, columns = jnp.ceil(shape.m / tile.rows), jnp.ceil(shape.n / tile.columns)
         rows, columns = jnp.maximum(rows, 1.0), jnp.maximum(columns, 1.0)
@@ -115,6 +114,5 @@ class ProductKernel(Kernel):
         high = jnp.clip(jnp.sqrt(at_once), at_once / jnp.minimum(columns, at_once), jnp.minimum(rows, at_once))
         square = high * tile.rows * operands.fed + at_once / high * tile.columns * operands.held
         both = shape.k * (shape.m * operands.fed + shape.n * operands.held)
-        square = jnp.minimum(square * shape.k, both)
-        reads = rows * columns / at_once * square * (1 + self.drift * square / device.cache)
-        return shape.count * jnp.maximum(reads - both, 0.0) / (1 + (device.cache / jnp.maximum(both, 1.0)) ** 2)
+        reads = rows * columns / at_once * jnp.minimum(square * shape.k, both)
+        return shape.count * jnp.maximum(reads - both, 0.0) * both**2 / (both**2 + device.cache**2)

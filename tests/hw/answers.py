@@ -68,6 +68,7 @@ SHAPE = (24.0, 4096.0, 1024.0, 2.0)  # vectors, inputs, outputs, products: no mu
 PLACE = Placement(0.0, 0.0)
 AROUND = Elementwise(1e5, 1e5, 2.0)
 PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, AROUND)
+SQUARE = WeightProduct(5000.0, 4096.0, 4096.0)  # more tiles than cores
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
 MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
@@ -85,6 +86,11 @@ def bounds(q: Given) -> Bounds:
 
 def operands(q: Given) -> Operands:
     return Operands(q(1.0, "B"), q(1.0, "B"), q(2.0, "B"), 0.0)
+
+
+def scaled(q: Given) -> Operands:
+    """The same with a scale for every 128 inputs."""
+    return operands(q)._replace(scaled=1 / 128)
 
 
 def device(q: Given) -> Device:
@@ -227,6 +233,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "Kernel": (
         Question("work", ("s", "B", "", "s"), lambda it, a, q: it.work(PROJECTION, operands(q), device(q))),
         Question("work.cache", ("s", "B", "", "s"), lambda it, a, q: it.work(SCORES, operands(q), device(q))),
+        Question("work.scaled", ("s", "B", "", "s"), lambda it, a, q: it.work(SQUARE, scaled(q), device(q))),
     ),
     "KernelEngine": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),

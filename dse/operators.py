@@ -1,0 +1,103 @@
+"""Measured operators against the shipped machines: suite `operators` of task=validate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dse.operator_families import FAMILIES
+from dse.operator_rows import Bench, benches, fitted, modelled, notes
+from dse.validate import PREDICTED, Row, Validation
+
+BAND = (0.05, 0.95)  # of the fitted rows' measured / modelled: the band around a prediction
+MOST_ROWS = 20_000  # that are listed, drawn at random from those held back; errors are of all
+SEED = 1
+
+
+def validation(path: Path) -> Validation:
+    """Rows that no constant was fitted on, against the model as configured; a folder of files, or one file.
+
+    Of machines that constants were fitted on, the rows whose name's check sum says so are held back; of others, all.
+    """
+    folder = path / "operators" if (path / "operators").is_dir() else path
+    every = benches(folder, tuple(FAMILIES))
+    found = [bench for bench in every if not _refusal(bench)]
+    refused = [bench for bench in every if _refusal(bench)]
+    warnings = [f"left out: {b.family.name} {b.rows.kind} of {b.rows.machine}: {_refusal(b)}" for b in refused]
+    if not found:
+        raise ValueError(f"data: there are no operators in {folder}; files are called MACHINE__FAMILY__SOFTWARE.csv.gz")
+    pairs = [(bench, modelled(bench)) for bench in found]
+    known = set(notes()["fitted"])
+    held = [~fitted(bench.rows.names) | (bench.rows.machine not in known) for bench in found]
+    count = sum(int(which.sum()) for which in held)
+    share = min(1.0, MOST_ROWS / max(count, 1))
+    random, rows = np.random.default_rng(SEED), []
+    for (bench, seconds), which in zip(pairs, held, strict=True):
+        band = _band(bench, seconds, ~which)
+        drawn = which & (random.random(len(which)) < share)
+        rows += [_row(bench, int(i), float(seconds[i]), band) for i in np.flatnonzero(drawn)]
+    errors = [_summed(bench, seconds, which) for (bench, seconds), which in zip(pairs, held, strict=True)]
+    return Validation(rows, warnings, {"held_back": count, "listed": len(rows), "errors": errors} | _all(pairs, held))
+
+
+def _refusal(bench: Bench) -> str:
+    """Why the machine cannot compute in the format of these rows; empty where it can."""
+    return bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
+
+
+def _band(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> tuple[float, float]:
+    """Between which measured over modelled nine in ten fitted rows of this kind lie; of all, where none were fitted."""
+    if not which.any():
+        low, high = notes()["bands"][bench.family.name]
+        return float(low), float(high)
+    low, high = np.quantile(bench.rows.seconds[which] / seconds[which], BAND)
+    return float(low), float(high)
+
+
+def _row(bench: Bench, index: int, seconds: float, band: tuple[float, float]) -> Row:
+    rows = bench.rows
+    return Row(
+        name=f"{rows.machine}: {rows.names[index]}",
+        kind=f"{bench.family.name} {rows.kind}, {rows.machine}",
+        quantity=f"{bench.family.name}_seconds",
+        node_nm=None,
+        measured=float(rows.seconds[index]),
+        modelled=seconds,
+        lower=seconds * band[0],
+        upper=seconds * band[1],
+        role=PREDICTED,
+    )
+
+
+def _summed(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> dict[str, Any]:
+    """Errors of all held-back rows of one kind."""
+    found = {"family": bench.family.name, "machine": bench.rows.machine, "kind": bench.rows.kind}
+    return found | _errors(seconds[which] / bench.rows.seconds[which] - 1)
+
+
+def _errors(error: np.ndarray) -> dict[str, Any]:
+    if not len(error):
+        return {"count": 0}
+    absolute = np.abs(error)
+    return {
+        "count": len(error),
+        "median_absolute_error": float(np.median(absolute)),
+        "p90_absolute_error": float(np.quantile(absolute, 0.9)),
+        "bias": float(np.median(error)),
+    }
+
+
+def _all(pairs: Sequence[tuple[Bench, np.ndarray]], held: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Errors of all held-back rows of each family."""
+    found = {}
+    for name in dict.fromkeys(bench.family.name for bench, _ in pairs):
+        parts = [
+            seconds[which] / bench.rows.seconds[which] - 1
+            for (bench, seconds), which in zip(pairs, held, strict=True)
+            if bench.family.name == name
+        ]
+        found[name] = _errors(np.concatenate(parts))
+    return {"all_held_back": found}

@@ -1,0 +1,144 @@
+"""Constants of operators fitted through the model: what was put in is found, and held-back rows are met."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dse import calibrate
+from dse.calibrate import Fit, covariance, fit
+from dse.calibrate_write import home, put, written
+from dse.measured import folder
+from dse.operator_families import Constant, Rows, family
+from dse.operator_rows import Bench, benches, built, files, fitted, machines, modelled
+from dse.operators import validation
+from dse.validate import PREDICTED
+
+DATA = folder() / "operators"
+needs_rows = pytest.mark.skipif(
+    not list(DATA.glob("*__gemm__*")), reason=f"no measured products in {DATA}; name its folder in INFERSCAPE_DATA"
+)
+GEMM = family("gemm")
+
+
+def bench(count: int = 300) -> Bench:
+    """Products of all sizes on a shipped machine, with the seconds that it takes for them."""
+    random = np.random.default_rng(0)
+    sizes = {name: 2.0 ** random.integers(5 if name != "m" else 0, 14, count) for name in "mnk"}
+    zeros = {name: np.zeros(count) for name in ("copies", "launch", "kernels", "passes")}
+    names = np.array([f"{i}" for i in range(count)])
+    rows = Rows("h100_sxm", "bfloat16", "bf16", sizes | zeros, np.ones(count), names)
+    found = Bench(GEMM, *built("h100_sxm", "bf16"), rows)
+    return found._replace(rows=rows._replace(seconds=modelled(found)))
+
+
+def test_constants_that_made_the_rows_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To half a per cent: nothing but the solver's own tolerance is in the way."""
+    keys = [f"engine.kernels.products.{name}" for name in ("start", "sustained_fraction", "step", "splitting")]
+    monkeypatch.setattr(type(GEMM), "constants", tuple(c for c in GEMM.constants if c.place in keys or c.of_rows))
+    monkeypatch.setattr(calibrate, "fitted", lambda names: np.ones(len(names), bool))
+    found = bench()
+    best = fit([found])
+    for key in keys:
+        assert best.values[key] == pytest.approx(calibrate_shipped(found, key), rel=0.005), key
+    assert np.allclose(best.covariance, best.covariance.T)
+    assert np.linalg.eigvalsh(best.covariance).min() > 0
+    assert np.allclose(np.diag(best.correlation), 1)
+
+
+def calibrate_shipped(found: Bench, place: str) -> float:
+    from dse.operator_rows import at
+
+    return float(at(found.chip, place))
+
+
+def test_covariance_of_a_straight_line_is_the_textbooks() -> None:
+    """s^2 (X' X)^-1 with s^2 of the residuals, where misses are too small to be weighted."""
+    random = np.random.default_rng(1)
+    slopes = np.stack([np.ones(500), random.normal(size=500)], 1)
+    misses = random.normal(size=500) * 1e-4
+    wanted = misses @ misses / 498 * np.linalg.inv(slopes.T @ slopes)
+    np.testing.assert_allclose(covariance(slopes, misses), wanted, rtol=1e-5, atol=1e-15)
+
+
+def test_a_direction_that_no_row_knows_leaves_the_others() -> None:
+    slopes = np.stack([np.ones(50), np.zeros(50)], 1)
+    found = Fit({"a": 1.0, "b": 1.0}, covariance(slopes, np.full(50, 0.01)), 50)
+    assert np.isfinite(found.covariance).all()
+    assert found.covariance[1, 1] == 0
+
+
+def test_a_third_of_the_rows_is_fitted_the_same_on_every_machine() -> None:
+    names = [f"gemm m={m} n={n} k={k}" for m in range(1, 20) for n in range(32, 640, 32) for k in range(64, 640, 64)]
+    chosen = fitted(names)
+    assert np.mean(chosen) == pytest.approx(1 / 3, abs=0.03)  # three standard deviations of a fair draw
+    assert (fitted(reversed(names))[::-1] == chosen).all()
+
+
+TEXT = """# Kept.
+start: 1 s
+products:
+  start: 2 us # why
+  sources:
+    start: "assumed: x"
+
+  # Kept too.
+  other: 3
+"""
+
+
+def test_a_value_is_put_where_it_belongs_and_comments_stay() -> None:
+    assert put(TEXT, ["products", "start"], "5 us") == TEXT.replace("2 us", "5 us")
+    assert put(TEXT, ["products", "sources", "start"], '"y"') == TEXT.replace('"assumed: x"', '"y"')
+    assert put(TEXT, ["products", "other"], "4") == TEXT.replace("other: 3", "other: 4")
+    with pytest.raises(ValueError, match="no line 'other'"):
+        put(TEXT, ["products", "sources", "other"], "1")
+
+
+def test_values_are_written_in_readable_units() -> None:
+    assert written(Constant("a.b", 1.0, unit="s"), 2.5e-6) == "2.5 us"
+    assert written(Constant("a.b", 1.0), 0.12345) == "0.1235"  # four digits
+
+
+@pytest.mark.parametrize("constant", GEMM.constants, ids=lambda c: c.place)
+@pytest.mark.parametrize("machine", ["a100_sxm", "h100_sxm"])
+def test_every_constant_has_a_line_in_a_file(constant: Constant, machine: str) -> None:
+    from dse.compose import conf_folder
+
+    file, words = home(constant, machine)
+    put((conf_folder() / file).read_text(), words, "1")
+
+
+def test_machines_are_known_by_their_aliases() -> None:
+    known = machines()
+    assert known["a100_sxm"] == known["dgx_a100"] == "dgx_a100"
+    with pytest.raises(ValueError, match="alias 'h100_sxn'; did you mean"):
+        built("h100_sxn", "bf16")
+
+
+def test_a_file_is_known_by_its_name_or_by_its_columns(tmp_path: Path) -> None:
+    named = tmp_path / "h100_sxm__gemm__some.csv"
+    named.write_text("gemm_dtype,m,n,k,latency\nbfloat16,1,64,64,0.0025\n")
+    other = tmp_path / "mine.csv"
+    other.write_text("system,gemm_dtype,m,n,k,latency\na100_sxm,bfloat16,1,64,64,0.0025\n")
+    assert [(one.name, machine) for one, _, machine in files(tmp_path)] == [("gemm", "h100_sxm")]
+    assert [machine for _, _, machine in files(other)] == ["a100_sxm"]
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="no known family"):
+        files(tmp_path / "odd.csv")
+    assert [b.rows.machine for b in benches(named)] == ["h100_sxm"]
+
+
+@needs_rows
+def test_held_back_products_are_met() -> None:
+    """The project's aim: 8 % at the median and 25 % for nine in ten, over rows that no constant was fitted on."""
+    found = validation(folder())
+    errors = found.more["all_held_back"]["gemm"]
+    assert errors["count"] > 80_000
+    assert errors["median_absolute_error"] < 0.08
+    assert errors["p90_absolute_error"] < 0.25
+    rows = [row for row in found.rows if row.role == PREDICTED]
+    assert 15_000 < len(rows) <= 25_000
+    assert np.mean([row.inside for row in rows]) == pytest.approx(0.9, abs=0.03)
