@@ -96,7 +96,9 @@ class GroupedQueryAttention(Mixer):
         context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=segment.tokens),
+            CacheProduct(
+                queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=segment.tokens
+            ),
             CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5, tokens=segment.tokens),
         )
 
