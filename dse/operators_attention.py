@@ -69,9 +69,7 @@ def latents(table: Any, machine: str, tokens: Any, past: Any, formats: Mapping[s
     return _rows(table, table.kv_cache_dtype, machine, columns, formats)
 
 
-def _rows(
-    table: Any, kinds: Any, machine: str, columns: Mapping[str, str], formats: Mapping[str, str]
-) -> list[Rows]:
+def _rows(table: Any, kinds: Any, machine: str, columns: Mapping[str, str], formats: Mapping[str, str]) -> list[Rows]:
     found = []
     for kind, part in table.groupby(kinds):
         shapes = {name: part[column].to_numpy(float) for name, column in columns.items()}

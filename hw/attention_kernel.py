@@ -14,7 +14,6 @@ from hw.units import count, fraction, quantity
 from models.operators import CacheProduct
 
 FEW = 8.0  # tokens of a head and sequence up to which libraries run the kernel of steps
-WIDEST = 2.0  # bytes of an element for which a unit's own time is stated
 
 
 class PromptAttention(eqx.Module):
@@ -22,31 +21,33 @@ class PromptAttention(eqx.Module):
 
         units = heads * ceil(tokens / rows);   each = 2 rows width (1 + softmax) / (operations * sustained_fraction)
         time  = max(units / cores * (unit + each * (context + beyond)), unit + each * longest)
-        softmax <- softmax / width * 2 / bytes
+        softmax <- softmax / width * element / bytes
 
     The last queries of a prompt see the longest context, at most all that there is: half their number more than the
     mean, and at most twice the mean. beyond : context that is computed though masked, `masked` since a tile goes as far
     as its last query, and `rows` more so far as queries see less than all before them, since their windows differ.
-    softmax : columns of a product of two-byte operands that take as
-    long as a score's exponential. unit : time of a unit that its products do not hide.
+    softmax : columns of a product that take as long as a score's exponential, of operands as wide as `element`.
+    unit : time of a unit that its products do not hide.
     """
 
     rows: Array = count()
     masked: Array = quantity("")
     softmax: Array = quantity("")
+    element: Array = quantity("B", above=0)
     sustained_fraction: Array = fraction(above=0)
     unit: Array = quantity("s")
     start: Array = quantity("s")
 
     def work(self, operator: CacheProduct, context: Any, width: Any, operands: Operands, device: Device) -> KernelWork:
         """Of one of both products."""
-        units = operator.products * operator.vectors / operator.tokens * jnp.ceil(operator.tokens / self.rows)
-        columns = width + self.softmax * WIDEST / operands.held
+        tokens = jnp.maximum(operator.tokens, 1.0)
+        units = operator.products * operator.vectors / tokens * jnp.ceil(tokens / self.rows)
+        columns = width + self.softmax * self.element / operands.held
         each = 2 * self.rows * columns / (device.operations * self.sustained_fraction)
         unit = self.unit * operator.launches
-        longest = jnp.minimum(2 * context, context + operator.tokens / 2)
-        beyond = self.masked + self.rows * jnp.clip(1 - 2 * context / operator.tokens, 0.0, 1.0)
-        shared = units / device.cores * (unit + each * (context + jnp.minimum(beyond, operator.tokens)))
+        longest = jnp.minimum(2 * context, context + tokens / 2)
+        beyond = self.masked + self.rows * jnp.clip(1 - 2 * context / tokens, 0.0, 1.0)
+        shared = units / device.cores * (unit + each * (context + jnp.minimum(beyond, tokens)))
         alone = jnp.minimum(units, 1.0) * (unit + each * longest)
         return KernelWork(jnp.maximum(shared, alone), 0.0, 1.0, self.start * operator.launches)
 
@@ -54,20 +55,22 @@ class PromptAttention(eqx.Module):
 class StepAttention(eqx.Module):
     """A core takes the few queries that share a head's keys and values through a part of the context.
 
-        tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split);   busy = tiles * parts / cores
+        tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split)
+        busy  = tiles * parts / cores
         time  = max(1, busy / resident) * unit + max(1, busy) * 2 rows context / parts width / (operations * fraction)
         slowdown = 1 / stream, and 1 / (stream * share) where there are parts;   start + merge where there are parts
 
-    unit : of elements of two bytes; with their square shorter where they are narrower, which are moved and multiplied
-    faster. resident : units that a core holds at a time where each has one query and no tile to multiply. share : of its bandwidth, what is left where every core has one part to
-    read. stream : of a long stream's bandwidth, how much long caches reach. merge :
-    time to add up the parts.
+    unit : of operands as wide as `element`; with the square of their width shorter where they are narrower, which are
+    moved and multiplied faster. resident : units that a core holds at a time where each has one query and no tile to
+    multiply. stream : of a long stream's bandwidth, how much long caches reach; share : of that, what is left where
+    every core has one part to read. merge : time to add up the parts.
     """
 
     rows: Array = count()
     split: Array = quantity("", above=0)
     sustained_fraction: Array = fraction(above=0)
     unit: Array = quantity("s")
+    element: Array = quantity("B", above=0)
     resident: Array = quantity("", above=0)
     share: Array = quantity("", above=0)
     stream: Array = quantity("", above=0)
@@ -81,7 +84,7 @@ class StepAttention(eqx.Module):
         busy = tiles * parts / device.cores
         several = operator.vectors > 1
         resident = jnp.where(several, 1.0, self.resident)
-        unit = self.unit * operator.launches * jnp.where(several, (operands.held / WIDEST) ** 2, 1.0)
+        unit = self.unit * operator.launches * jnp.where(several, (operands.held / self.element) ** 2, 1.0)
         operations = 2 * jnp.where(several, self.rows, 1.0) * context / parts * width
         compute = operations / (device.operations * self.sustained_fraction)
         compute = jnp.maximum(busy / resident, 1.0) * unit + jnp.maximum(busy, 1.0) * compute

@@ -14,10 +14,10 @@ class GroupedKernel(Kernel):
     """Each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
 
         tiles  = experts * max(1, vectors / rows + 1/2) * ceil(outputs / columns)
-        time   = max(1, tiles / cores + 1/2) * (tile + 2 rows columns inputs / (operations * sustained_fraction))
+        time   = max(1, tiles / cores + 1/2) * (tile + 2 rows columns inputs (1 / fraction + rescaling / block) / operations)
 
-    The half wave is what a last, partly filled wave of tiles loses on average. Where inputs share scales in blocks,
-    sums are rescaled on the way and a core reaches rescaled_fraction instead; where weights are narrower than inputs,
+    The half wave is what a last, partly filled wave of tiles loses on average. rescaling : of partial sums for each
+    block of inputs with one scale, in products' time. Where weights are narrower than inputs, a core reaches
     widened_fraction. Inputs and results
     move `passes` times, since tokens are sorted by expert before and added up after. stream : of a long stream's
     bandwidth, how much weights of experts reach.
@@ -26,7 +26,7 @@ class GroupedKernel(Kernel):
     rows: Array = count()
     columns: Array = count()
     sustained_fraction: Array = fraction(above=0)
-    rescaled_fraction: Array = fraction(above=0)
+    rescaling: Array = quantity("")
     widened_fraction: Array = fraction(above=0)
     tile: Array = quantity("s")
     stream: Array = quantity("", above=0)
@@ -38,9 +38,9 @@ class GroupedKernel(Kernel):
         m, k, n = operator.vectors, operator.inputs, operator.outputs
         rows = jnp.maximum(1.0, m / self.rows + 0.5)
         tiles = operator.products * rows * jnp.ceil(n / self.columns)
-        plain = jnp.where(operands.widened > 0, self.widened_fraction, self.sustained_fraction)
-        reached = jnp.where(operands.fed % 1 > 0, self.rescaled_fraction, plain)
-        each = self.tile + 2 * self.rows * self.columns * k / (device.operations * reached)
+        reached = jnp.where(operands.widened > 0, self.widened_fraction, self.sustained_fraction)
+        slower = 1 / reached + self.rescaling * operands.scaled
+        each = self.tile + 2 * self.rows * self.columns * k * slower / device.operations
         waves = jnp.maximum(1.0, tiles / device.cores + 0.5)
         moved = self.passes * operator.products * m * (k * operands.fed + n * operands.result)
         return KernelWork(waves * each, moved, 1 / self.stream, self.start)
