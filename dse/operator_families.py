@@ -6,6 +6,7 @@ batching, fitting and judging are done once, in dse/operator_rows.py, dse/calibr
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,6 +106,7 @@ FAMILIES = {  # where each is, imported when it is asked for
 }
 
 
+@functools.cache
 def family(name: str) -> Family:
     """The family of that name; raises ValueError where there is none."""
     if name not in FAMILIES:
