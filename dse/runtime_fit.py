@@ -24,7 +24,7 @@ from dse.validate import FITTED
 from hw.system import Runtime
 
 NAMES = ("step_time", "layer_time", "hidden_exchange")
-LEAST, MOST = np.zeros(3), np.array([20e-3, 300e-6, 0.9])  # s, s, share: the box that constants are sought in
+LEAST, MOST = np.zeros(3), np.array([60e-3, 300e-6, 0.9])  # s, s, share: the box that constants are sought in
 SCALE = np.array([1e-3, 20e-6, 0.3])  # sizes that make the constants comparable
 STARTS = ((0.2e-3, 5e-6, 0.1), (1e-3, 20e-6, 0.5), (4e-3, 60e-6, 0.1))
 SOFT = 0.15  # relative error beyond which a row counts less than by its square
