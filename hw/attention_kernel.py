@@ -95,14 +95,14 @@ class StepAttention(eqx.Module):
 
 
 class AttentionKernel(Kernel):
-    """The kernel of steps for up to FEW tokens of a sequence, and that of prompts for more. Queries are read from
+    """Of products with the cache: that of steps for up to FEW tokens of a sequence, that of prompts for more. Queries are read from
     memory, and sums written to it; scores stay."""
 
     prompt: PromptAttention
     step: StepAttention
     sharpness: Array = quantity("", above=1)
 
-    def work(self, operator: CacheProduct, operands: Operands, device: Device) -> KernelWork:
+    def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         context = jnp.where(operator.sums > 0, operator.inputs, operator.outputs)
         width = jnp.where(operator.sums > 0, operator.outputs, operator.inputs)
         prompt = self.prompt.work(operator, context, width, operands, device)

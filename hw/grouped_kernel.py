@@ -7,11 +7,10 @@ from jaxtyping import Array
 
 from hw.kernel import Device, Kernel, KernelWork, Operands
 from hw.units import count, fraction, quantity
-from models.operators import ExpertProduct
 
 
 class GroupedKernel(Kernel):
-    """Each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
+    """Of products of experts: each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
 
         tiles  = experts * max(1, vectors / rows + 1/2) * ceil(outputs / columns)
         waves  = max(1, tiles / cores + 1/2)
@@ -35,7 +34,7 @@ class GroupedKernel(Kernel):
     start: Array = quantity("s")
     sharpness: Array = quantity("", above=1)
 
-    def work(self, operator: ExpertProduct, operands: Operands, device: Device) -> KernelWork:
+    def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         m, k, n = operator.vectors, operator.inputs, operator.outputs
         rows = jnp.maximum(1.0, m / self.rows + 0.5)
         tiles = operator.products * rows * jnp.ceil(n / self.columns)
