@@ -95,8 +95,8 @@ class StepAttention(eqx.Module):
 
 
 class AttentionKernel(Kernel):
-    """Of products with the cache: that of steps for up to FEW tokens of a sequence, that of prompts for more. Queries are read from
-    memory, and sums written to it; scores stay."""
+    """Of products with the cache: that of steps for up to FEW tokens of a sequence, that of prompts for more. Queries
+    are read from memory, and sums written to it; scores stay."""
 
     prompt: PromptAttention
     step: StepAttention

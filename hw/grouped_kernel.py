@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -10,7 +12,8 @@ from hw.units import count, fraction, quantity
 
 
 class GroupedKernel(Kernel):
-    """Of products of experts: each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
+    """Of products of experts: each core computes output tiles, of whichever expert. An expert's last tile of rows is
+    half full on average.
 
         tiles  = experts * max(1, vectors / rows + 1/2) * ceil(outputs / columns)
         waves  = max(1, tiles / cores + 1/2)
@@ -18,9 +21,8 @@ class GroupedKernel(Kernel):
 
     The half wave is what a last, partly filled wave of tiles loses on average. rescaling : of partial sums for each
     block of inputs with one scale, in products' time. Where weights are narrower than inputs, a core reaches
-    widened_fraction. Inputs and results
-    move `passes` times, since tokens are sorted by expert before and added up after. stream : of a long stream's
-    bandwidth, how much weights of experts reach.
+    widened_fraction. Inputs and results move `passes` times, since tokens are sorted by expert before and added up
+    after. stream : of a long stream's bandwidth, how much weights of experts reach.
     """
 
     rows: Array = count()
