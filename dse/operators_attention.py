@@ -130,7 +130,6 @@ class GenerationAttention:
         Constant(STEP + "split", 230.0, 16.0, 4e3, kinds=SHARED),
         Constant(STEP + "unit", 4.5e-6, 1e-8, 1e-4, "s", kinds=SHARED),
         Constant(STEP + "resident", 3.5, 0.5, 32.0, alone=True, kinds=ALONE),
-        Constant(STEP + "share", 0.87, 0.1, 1.0, kinds=SHARED),
         Constant(STEP + "stream", 1.05, 0.5, 1.25, alone=True, kinds=SHARED),
         Constant(STEP + "start", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
         Constant(STEP + "merge", 4e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
