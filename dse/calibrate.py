@@ -60,7 +60,7 @@ class Unknowns:
 
     def where(self, bench: Bench) -> np.ndarray:
         """Which of the vector's elements they are."""
-        return np.array([self.places[key(c, bench.rows.machine)] for c in self.of(bench)])
+        return np.array([self.places[key(c, bench.rows.machine)] for c in self.of(bench)], int)
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Begin, least, most."""

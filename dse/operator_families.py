@@ -97,7 +97,12 @@ class Family(Protocol):
 
 
 FAMILIES = {  # where each is, imported when it is asked for
+    "context_attention": "dse.operators_attention.ContextAttention",
+    "context_mla": "dse.operators_attention.ContextLatent",
     "gemm": "dse.operators_gemm.Gemm",
+    "generation_attention": "dse.operators_attention.GenerationAttention",
+    "generation_mla": "dse.operators_attention.GenerationLatent",
+    "moe": "dse.operators_experts.Experts",
 }
 
 

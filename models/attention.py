@@ -96,8 +96,10 @@ class GroupedQueryAttention(Mixer):
         context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5),
-            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5),
+            CacheProduct(
+                queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=segment.tokens
+            ),
+            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5, tokens=segment.tokens),
         )
 
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> WeightProduct:

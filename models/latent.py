@@ -133,6 +133,8 @@ class LatentAttention(Mixer):
         values = WeightProduct(either(segment.total, context), r, either(own, local) * self.value_dim)
         key, value = either(self.kept, self.key_dim), either(r, self.value_dim)
         there = either(value / (key + value), 0.0)  # half of both, since one kernel does both with what it fetches
-        scores = CacheProduct(queries, key, seen, products, vector_ops=softmax, there=there, launches=0.5)
-        sums = CacheProduct(queries, seen, value, products, there=there, sums=1.0, launches=0.5)
+        scores = CacheProduct(
+            queries, key, seen, products, vector_ops=softmax, there=there, launches=0.5, tokens=segment.tokens
+        )
+        sums = CacheProduct(queries, seen, value, products, there=there, sums=1.0, launches=0.5, tokens=segment.tokens)
         return keys, scores, sums, values

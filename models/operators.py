@@ -110,7 +110,8 @@ class CacheProduct(NamedTuple):
     cache_written : elements of the cache that it leaves; vector_ops : elementwise operations within it; there : share
     of the operands that another operator fetches, as where one latent is both key and value; sums : 1 where the
     inputs are the context, as in sums of values, 0 where the outputs are, as in scores; launches : kernels that it is,
-    a half where two operators are one.
+    a half where two operators are one; tokens : that one head of a sequence asks for at once, of the `vectors` that
+    share what is held: one in a step of decoding, many in a prompt.
     """
 
     vectors: Any
@@ -122,6 +123,7 @@ class CacheProduct(NamedTuple):
     there: Any = 0.0
     sums: Any = 0.0
     launches: Any = 1.0
+    tokens: Any = 1.0
 
     around = NOTHING
     spent = 1.0  # every device fetches as much

@@ -99,8 +99,8 @@ class VideoAttention(Mixer):
         context = jnp.ceil(tokens / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5),
-            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5),
+            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=queries),
+            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5, tokens=queries),
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from machines import SYSTEMS, candidate, files, links, modules
+from machines import SYSTEMS, candidate, files, links, modules, unlike
 
 from dse.evaluate import Candidate
 from hw.carbon import CarbonGroups
@@ -26,7 +26,7 @@ from hw.package import Load
 from hw.process import Process
 from models.batch import Batch, Segment
 from models.numerics import Formats
-from models.operators import CacheProduct, Elementwise, WeightProduct
+from models.operators import CacheProduct, Elementwise, ExpertProduct, WeightProduct
 from models.parallelism import Cut
 
 
@@ -70,6 +70,9 @@ AROUND = Elementwise(1e5, 1e5, 2.0)
 PROJECTION = WeightProduct(24.0, 4096.0, 1024.0, 2048.0, AROUND)
 SQUARE = WeightProduct(5000.0, 4096.0, 4096.0)  # more tiles than cores
 SCORES = CacheProduct(4.0, 128.0, 1000.0, 16.0, 3e5)
+SINGLE = CacheProduct(1.0, 128.0, 1000.0, 8192.0, 3e5)
+PROMPT = CacheProduct(4096.0, 128.0, 1000.0, 16.0, 3e5, tokens=1024.0)
+EXPERTS = ExpertProduct(24.0, 4096.0, 1024.0, 8.0)
 TWO, FOUR, EIGHT = 2.0, 4.0, 8.0
 MANY = 4096.0, 1048576.0  # parts of a level, so that a group goes round every corner of a grid
 TIMES = ("s", "s")
@@ -91,6 +94,11 @@ def operands(q: Given) -> Operands:
 def scaled(q: Given) -> Operands:
     """The same with a scale for every 128 inputs."""
     return operands(q)._replace(scaled=1 / 128)
+
+
+def widened(q: Given) -> Operands:
+    """The same with a narrow operand held still."""
+    return operands(q)._replace(widened=1.0)
 
 
 def device(q: Given) -> Device:
@@ -230,10 +238,28 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("apart", ("s", "s", "B"), lambda it, a, q: it.apart(AROUND, q(2.0, "B"), q(3e12, "B/s"), a.die)),
         Question("time", "s", lambda it, a, q: it.time(1e6, a.die)),
     ),
-    "Kernel": (
+    "ProductKernel": (
         Question("work", ("s", "B", "", "s"), lambda it, a, q: it.work(PROJECTION, operands(q), device(q))),
         Question("work.cache", ("s", "B", "", "s"), lambda it, a, q: it.work(SCORES, operands(q), device(q))),
         Question("work.scaled", ("s", "B", "", "s"), lambda it, a, q: it.work(SQUARE, scaled(q), device(q))),
+    ),
+    "GroupedKernel": (
+        Question("work", ("s", "B", "", "s"), lambda it, a, q: it.work(EXPERTS, operands(q), device(q))),
+        Question("work.widened", ("s", "B", "", "s"), lambda it, a, q: it.work(EXPERTS, widened(q), device(q))),
+        Question("work.scaled", ("s", "B", "", "s"), lambda it, a, q: it.work(EXPERTS, scaled(q), device(q))),
+    ),
+    "AttentionKernel": (
+        Question("work", ("s", "B", "", "s"), lambda it, a, q: it.work(SCORES, operands(q), device(q))),
+        Question("work.prompt", ("s", "B", "", "s"), lambda it, a, q: it.work(PROMPT, operands(q), device(q))),
+    ),
+    "PromptAttention": (
+        Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(PROMPT, 1e3, 128.0, operands(q), device(q))),
+    ),
+    "StepAttention": (
+        Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(SCORES, 1e3, 128.0, operands(q), device(q))),
+        Question(
+            "work.single", ("s", "", "", "s"), lambda it, a, q: it.work(SINGLE, 1e3, 128.0, operands(q), device(q))
+        ),
     ),
     "KernelEngine": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
@@ -512,7 +538,7 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
 
 def whole() -> Iterator[tuple[str, Candidate, Any]]:
     """What is shipped: machines; links and models with some machine around them; other engines, memories, packages."""
-    for system in SYSTEMS:
+    for system in unlike():
         yield system, candidate(f"hw={system}"), candidate(f"hw={system}")
     for name, link in links().items():
         yield name, candidate(f"hw={SYSTEMS[0]}"), link
