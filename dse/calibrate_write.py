@@ -73,7 +73,7 @@ def written(constant: Constant, value: float) -> str:
     """A value as configurations have it."""
     if not constant.unit:
         return f"{value:.4g}"
-    factor, unit = readable(constant.unit, value)
+    factor, unit = (1.0, constant.unit) if "/" in constant.unit else readable(constant.unit, value)
     return f"{value * factor:.4g} {unit}"
 
 

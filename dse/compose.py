@@ -49,6 +49,17 @@ def component(group: str, name: str) -> dict[str, Any]:
     return found
 
 
+def own_folders() -> list[Path]:
+    """Folders of YAMLs beside the shipped ones, on the search path of the running application."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    if not GlobalHydra.instance().is_initialized():
+        return []
+    sources = GlobalHydra.instance().config_loader().get_sources()
+    paths = [Path(source.path) for source in sources if source.scheme() == "file" and source.path]
+    return [path for path in paths if path.resolve() != conf_folder().resolve()]
+
+
 @contextlib.contextmanager
 def _running() -> Iterator[None]:
     """Inside the running application, or for as long as it is asked, where there is none."""

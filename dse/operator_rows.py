@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import dse.precision  # noqa: F401
+from dse.aliases import Names
 from dse.compose import component, compose, conf_folder, plain
 from dse.operator_families import FAMILIES, Constant, Family, Rows, family
-from dse.schema import build, nearest
+from dse.schema import build
 from hw.chip import Chip
 from hw.heat import State
 from hw.units import Rule
@@ -41,23 +42,19 @@ def fitted(names: Iterable[str]) -> np.ndarray:
     return np.array([zlib.crc32(name.encode()) % FITTED_SHARE == 0 for name in names], bool)
 
 
-def machines() -> dict[str, str]:
-    """The shipped machine of each name that files of measurements have: its own, and its aliases."""
-    import yaml
-
-    found = {}
-    for path in sorted((conf_folder() / "hw").glob("*.yaml")):
-        found |= dict.fromkeys([path.stem, *(yaml.safe_load(path.read_text()).get("aliases") or ())], path.stem)
-    return found
+@functools.cache
+def machines() -> Names:
+    """The shipped machines by all their names."""
+    return Names.read("hw", [conf_folder()])
 
 
 @functools.cache
 def built(machine: str, number_format: str) -> tuple[Chip, Formats, State]:
     """The chip of a machine, the formats, and the state that it settles in."""
-    known = machines()
-    if machine not in known:
-        raise ValueError(f"machine: no file of conf/hw has the alias {machine!r}; {nearest(machine, known)}")
-    config = plain(compose([f"hw={known[machine]}", f"format={number_format}"]))
+    name = machines().find(machine)
+    if name is None:
+        raise ValueError(f"machine: {machines().missing(machine, 'accelerator')}")
+    config = plain(compose([f"hw={name}", f"format={number_format}"]))
     system, formats = build(config["hw"], "hw"), build(config["format"], "format")
     return system.chip, formats, system.chip.settle(formats)
 

@@ -26,7 +26,7 @@ FORMATS = {  # by what the files call them
     "int4_wo": "int4_weights",
     "nvfp4": "nvfp4",
 }
-CLUSTER = 8.0  # cores at most that can share what one loads
+PORT = 0.08  # B/op; more is not told from no limit
 PLUGINS = ("sq", "int8_wo", "int4_wo")
 PRODUCTS = "engine.kernels.products."
 ZEROS = ("copies", "launch", "kernels", "passes")
@@ -52,7 +52,7 @@ class Gemm:
         Constant(PRODUCTS + "splitting", 3e-6, 1e-8, 1e-4, "s"),
         Constant(PRODUCTS + "rescaling", 70.0, 0.1, 1e4),
         Constant(PRODUCTS + "quantised", 0.3, 1e-4, 1.0),
-        Constant(PRODUCTS + "reuse", 2.0, 0.05, CLUSTER, alone=True),
+        Constant(PRODUCTS + "port", 0.02, 0.001, PORT, "B/op", alone=True),
         Constant("memory.hbm.sustained_fraction", 0.82, 0.3, 1.0, alone=True),
         Constant("rows.gemm.copies", 10.0, 0.1, 1e3),
         *(Constant(f"rows.gemm.{kind}.launch", 7e-6, 1e-8, 1e-4, "s", kinds=(kind,)) for kind in PLUGINS),

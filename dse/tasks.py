@@ -72,6 +72,13 @@ def explore(config: Any) -> None:
     record(session.folder, session.config["tracking"])
 
 
+def receipts(config: Any) -> None:
+    """Published claims held against the model: receipts.json, receipts.html and a table."""
+    from dse import receipts as checking
+
+    checking.run(Session.of(config))
+
+
 def log(config: Any) -> None:
     """Log a finished run's folder to MLflow again."""
     from dse.record import record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from dse.console import console, digits, table
 from dse.measured import folder
 from dse.schema import nearest
 from dse.session import Session, about
-from dse.store import write_json
+from dse.store import write_json, write_whole
 
 EXCLUDED, PREDICTED, LEFT_OUT, FITTED = "excluded", "predicted", "leave_one_chip_out", "fitted"
 MOST_SHOWN, WORST = 60, 20  # rows on the console: all of few, the worst of many; validation.json has all
@@ -23,7 +25,8 @@ MOST_SHOWN, WORST = 60, 20  # rows on the console: all of few, the worst of many
 class Row:
     """One published answer and the model's; `lower` to `upper` should hold the measured one nine times in ten.
 
-    in_sample : the modelled value with the constants that were fitted on this row as well.
+    in_sample : the modelled value with the constants that were fitted on this row as well; about : what else is told of
+    it, and what rows are grouped by.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Row:
     role: str = EXCLUDED
     in_sample: float | None = None
     note: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def error(self) -> float | None:
@@ -51,16 +55,27 @@ class Row:
         return self.lower <= self.measured <= self.upper
 
     def plain(self) -> dict[str, Any]:
-        return asdict(self) | {"error": self.error, "inside": self.inside}
+        """The row for a file; why it was skipped, where it was."""
+        told = {name: value for name, value in asdict(self).items() if name != "about"}
+        told = {"row_id": self.name, "metric": self.quantity} | told | {"error": self.error, "inside": self.inside}
+        return told | dict(self.about) | ({"skipped": self.note} if self.role == EXCLUDED else {})
+
+    def group(self, name: str) -> str:
+        """What the row is of a kind of group."""
+        if name == "metric" or name not in self.about:
+            return str({"metric": self.quantity, "engine": self.kind}.get(name, getattr(self, name, "")))
+        return self.kind if name == "engine" else str(self.about[name])
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a suite found: its rows, words that warn, and what else belongs into validation.json."""
+    """What a suite found: its rows, words that warn, what else belongs into validation.json, what rows
+    are grouped by."""
 
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
     more: dict[str, Any] = field(default_factory=dict)
+    groups: Sequence[str] = ("metric", "kind", "role")
 
 
 Suite = Callable[[Path], Validation]
@@ -80,6 +95,13 @@ def collectives(path: Path) -> Validation:
     return validation(path)
 
 
+def end_to_end(path: Path) -> Validation:
+    """Published runs of AI models on machines."""
+    from dse.end_to_end import validation
+
+    return validation(path)
+
+
 def operators(path: Path) -> Validation:
     """Measured operators of GPUs."""
     from dse.operators import validation
@@ -91,6 +113,7 @@ def operators(path: Path) -> Validation:
 SUITES: dict[str, tuple[Suite, str]] = {
     "silicon": (silicon, "../facts/imc_silicon.csv"),
     "collectives": (collectives, "."),
+    "end_to_end": (end_to_end, "end_to_end.csv.gz"),
     "operators": (operators, "operators"),
 }
 
@@ -113,14 +136,21 @@ def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
 
 
 def run(session: Session) -> None:
-    """Compare, write validation.json, print."""
+    """Compare, write validation.json and validation.html, print."""
+    from dse.validation_page import page
+
     suite, path = chosen(session.config)
+    if not path.exists():
+        raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
+    folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
     found = suite(path)
-    session.folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     content = {"suite": session.config["suite"], "data": str(path)} | report(found)
-    write_json(session.folder / "validation.json", content | about(session))
+    write_json(folder / "validation.json", content | about(session))
+    write_whole(folder / "validation.html", page(found, content))
     show(found, content)
-    console.print(f"written to {session.folder / 'validation.json'}")
+    console.print(f"drawn in   {folder / 'validation.html'}")
+    console.print(f"written to {folder / 'validation.json'}")
 
 
 def report(found: Validation) -> dict[str, Any]:
@@ -137,13 +167,24 @@ def report(found: Validation) -> dict[str, Any]:
     }
     return {
         "rows": [row.plain() for row in found.rows],
-        "overall": summary(judged),
+        "overall": summary(judged) | {"skipped": sum(row.role == EXCLUDED for row in found.rows)},
+        "groups": {name: grouped(found.rows, name) for name in ("role", *found.groups)},
         "in_sample": summary([in_sample(row) for row in fitted]),
         LEFT_OUT: summary(left),
         **by,
         "warnings": found.warnings,
         **found.more,
     }
+
+
+def grouped(rows: Sequence[Row], name: str) -> dict[str, Any]:
+    """Errors of each group, and how many of its rows were skipped; but by role, of rows that are not fitted on."""
+    told = {}
+    for key in sorted({row.group(name) for row in rows}):
+        members = [row for row in rows if row.group(name) == key]
+        counted = [row for row in members if row.role != EXCLUDED and (name == "role" or row.role != FITTED)]
+        told[key] = summary(counted) | {"skipped": sum(row.role == EXCLUDED for row in members)}
+    return told
 
 
 def in_sample(row: Row) -> Row:
@@ -184,9 +225,7 @@ def show(found: Validation, content: Mapping[str, Any]) -> None:
     if cells:
         which = "" if few else f", the {WORST} worst of {len(judged)}"
         table(f"measured by others against modelled{which}; lower to upper holds nine of ten", heads, cells)
-    for row in found.rows:
-        if row.role == EXCLUDED:
-            console.print(f"left out: {row.name} {row.quantity}: {row.note}")
+    show_left_out([row for row in found.rows if row.role == EXCLUDED])
     for words in found.warnings:
         console.print(words, style="bold red")
     for name in ("overall", "in_sample", LEFT_OUT):
@@ -194,6 +233,21 @@ def show(found: Validation, content: Mapping[str, Any]) -> None:
     for name in ("by_quantity", "by_kind"):
         for key, found_errors in content[name].items():
             console.print(in_words(key, found_errors))
+
+
+def show_left_out(rows: Sequence[Row]) -> None:
+    """Why rows were left out: each of few, of many how often each reason was."""
+    if len(rows) <= MOST_SHOWN:
+        for row in rows:
+            console.print(f"left out: {row.name} {row.quantity}: {row.note}", markup=False)
+        return
+    for why, count in reasons(rows):
+        console.print(f"left out: {count} rows: {why}", markup=False)
+
+
+def reasons(rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """Why rows were left out, the commonest first; how many bytes are missing differs by row and is not told."""
+    return Counter(re.sub(r"(?<=fits: )needs .*", "more bytes than a chip has", row.note) for row in rows).most_common()
 
 
 def in_words(name: str, errors: Mapping[str, Any]) -> str:

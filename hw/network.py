@@ -116,7 +116,7 @@ class Group(NamedTuple):
         """
         shares = [step.inside**2 * step.beside * step.parts / self.devices for step in self.steps]
         moved = [s.link.all_to_all(size * part, s.parts, s.of) for s, part in zip(self.steps, shares, strict=True)]
-        return self._in_turn(moved)._replace(time=functools.reduce(jnp.maximum, (one.time for one in moved)))
+        return self._in_turn(moved)._replace(time=functools.reduce(jnp.maximum, (one.time for one in moved), 0.0))
 
 
 class Network(NamedTuple):

@@ -14,6 +14,7 @@ from hw.tensor_engine import SHORTEST_K
 from hw.units import count, fraction, quantity
 from models.operators import Operator
 
+SMALLEST = 1e-30  # seconds; no results at all are as many parts as there may be
 STEP = 64.0  # inputs that a core brings in at once
 PARTIAL = 4.0  # widths of a result that a partial sum moves: written and read, at twice the width
 
@@ -39,18 +40,20 @@ class ProductKernel(Kernel):
 
         tiles  = count ceil(m / rows) ceil(n / columns);   w = tiles parts / cores
         waves  = quantised ceil(w) + (1 - quantised) max(1, w)
+        parts  = min(cores / tiles, k / 128, what makes compute least), 1 at least
         input  = (arithmetic^p + feed^p + (step / 64)^p)^(1/p), seconds that a core needs for one of the k inputs
         arithmetic = 2 rows columns (1 / sustained_fraction + rescaling / block) / operations
-        feed   = (rows fed + columns held) / (reuse cache_bandwidth / cores)
-        compute = waves (k input / parts + prologue + rows columns result cores / cache_bandwidth)
-                  + (splitting + 4 parts m n result / cache_bandwidth, where k is cut)
+        feed   = (rows fed + columns held) / (port operations)
+        compute = waves (k input / parts + prologue) + count m n result / cache_bandwidth
+                  + (splitting + 4 count parts m n result / cache_bandwidth, where k is cut)
 
     p : sharpness. quantised : share of a last, partly filled wave that is waited for; prologue : filling a tile's
-    pipeline; step : the least time of 64 inputs, however small the tile; reuse : cores that a byte out of the cache
-    serves; rescaling : of partial sums for each block of inputs with one scale, in products' time. k is not cut where
-    operands are widened or scaled by blocks. Rows and columns that a tile has beyond the operands are not fed.
+    pipeline; step : the least time of 64 inputs, however small the tile; port : bytes of operands that a core takes in
+    for each operation of its full rate; rescaling : of partial sums for each block of inputs with one scale, in
+    products' time. k is not cut where operands are widened or scaled by blocks. Rows and columns that a tile has beyond
+    the operands are not fed.
 
-    Cores at work read a square of tiles at once; from one wave to the next an operand is read again,
+    Cores at work read a square of the largest tiles at once; from one wave to the next an operand is read again,
 
         reads = waves (rows fed + columns held of the square) k
 
@@ -66,45 +69,51 @@ class ProductKernel(Kernel):
     prologue: Array = quantity("s")
     step: Array = quantity("s")
     splitting: Array = quantity("s")
-    reuse: Array = quantity("", above=0)
+    port: Array = quantity("B/op", above=0)
     rescaling: Array = quantity("")
 
     def work(self, operator: Operator, operands: Operands, device: Device) -> KernelWork:
         shape = Shape(operator.vectors, operator.inputs, operator.outputs, operator.products)
         tile = OutputTile(*(jnp.stack([getattr(t, side) for t in self.tiles.values()]) for side in ("rows", "columns")))
         seconds = self._seconds(tile, shape, operands, device)
-        best = jnp.argmin(seconds)
-        chosen = OutputTile(tile.rows[best], tile.columns[best])
-        again = self._read_again(chosen, shape, operands, device)
+        largest = jnp.argmax(tile.rows * tile.columns)
+        again = self._read_again(OutputTile(tile.rows[largest], tile.columns[largest]), shape, operands, device)
         once = shape.count * shape.m * (shape.k * operands.fed + shape.n * operands.result)
-        return KernelWork(jnp.where(operator.macs > 0, seconds[best], 0.0), once + again, 1.0, self.start)
+        return KernelWork(jnp.where(operator.macs > 0, jnp.min(seconds), 0.0), once + again, 1.0, self.start)
 
     def _seconds(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Seconds of the arithmetic in these tiles, the faster of k whole and k cut."""
         count = shape.count * jnp.ceil(shape.m / tile.rows) * jnp.ceil(shape.n / tile.columns)
         count = jnp.maximum(count, 1.0)
-        once = self._waves(count / device.cores) * self._tile(tile, shape, shape.k, operands, device)
-        parts = jnp.maximum(1.0, jnp.minimum(device.cores / count, shape.k / SHORTEST_K))
-        cut = self._waves(count * parts / device.cores) * self._tile(tile, shape, shape.k / parts, operands, device)
-        moved = parts * shape.count * shape.m * shape.n * PARTIAL * operands.result
-        cut = cut + self.splitting + moved / device.cache_bandwidth
+        rows, columns = jnp.minimum(tile.rows, shape.m), jnp.minimum(tile.columns, shape.n)
+        fed = rows * operands.fed + columns * operands.held  # bytes for one of the k inputs
+        results = shape.count * shape.m * shape.n * operands.result / device.cache_bandwidth
+        one = self._input(tile, fed, operands, device)
+        once = self._waves(count / device.cores) * (shape.k * one + self.prologue)
+        summed = jnp.maximum(PARTIAL * results, SMALLEST)  # of each part
+        parts = jnp.minimum(jnp.sqrt(jnp.maximum(shape.k, 1.0) * one / summed), shape.k / SHORTEST_K)
+        parts = jnp.maximum(1.0, jnp.minimum(parts, device.cores / count))
+        cut = self._waves(count * parts / device.cores) * (shape.k / parts * one + self.prologue)
+        cut = cut + self.splitting + PARTIAL * parts * results
         whole = jnp.maximum(operands.widened, jnp.where(operands.scaled > 0, 1.0, 0.0))
-        return jnp.where(whole > 0, once, jnp.minimum(once, cut))
+        return results + jnp.where(whole > 0, once, jnp.minimum(once, cut))
 
     def _waves(self, full: Any) -> Any:
         return self.quantised * jnp.ceil(full) + (1 - self.quantised) * jnp.maximum(full, 1.0)
 
-    def _tile(self, tile: OutputTile, shape: Shape, inputs: Any, operands: Operands, device: Device) -> Any:
-        """Seconds of one tile over so many inputs."""
-        each = device.cache_bandwidth / device.cores
-        rows, columns = jnp.minimum(tile.rows, shape.m), jnp.minimum(tile.columns, shape.n)
+    def _input(self, tile: OutputTile, fed: Any, operands: Operands, device: Device) -> Any:
+        """Seconds that a core needs for one of the k inputs of a tile, `fed` bytes."""
         slower = 1 / self.sustained_fraction + self.rescaling * operands.scaled
         arithmetic = 2 * tile.rows * tile.columns * slower / device.operations
-        feed = (rows * operands.fed + columns * operands.held) / (each * self.reuse)
-        longest = jnp.maximum(arithmetic, feed)
-        parts = [arithmetic, feed, self.step / STEP]
-        one = longest * sum((part / longest) ** self.sharpness for part in parts) ** (1 / self.sharpness)
-        return inputs * one + self.prologue + rows * columns * operands.result / each
+        feed = fed / (self.port * device.operations)
+        return self._together(self._together(arithmetic, feed), self.step / STEP)
+
+    def _together(self, one: Any, other: Any) -> Any:
+        """Seconds of two that overlap: no less than the longer."""
+        longest = jnp.maximum(one, other)
+        return longest * ((one / longest) ** self.sharpness + (other / longest) ** self.sharpness) ** (
+            1 / self.sharpness
+        )
 
     def _read_again(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Bytes read from memory beyond one reading of both operands."""

@@ -16,10 +16,10 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 import dse.precision  # noqa: F401
 from dse.compose import SECTIONS, compose, conf_folder, plain
-from dse.evaluate import Candidate
+from dse.evaluate import Candidate, is_legal
 from dse.mapping import Wanted, grid, shape_of
 from dse.metrics import Mapping
-from dse.schema import build
+from dse.schema import NOTES, build
 from hw.units import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +38,22 @@ SYSTEMS = files("hw")
 def composed(*overrides: str) -> dict[str, Any]:
     """The plain configuration of these overrides; not to be changed."""
     return plain(compose(list(overrides)))
+
+
+def targets(node: Any) -> frozenset[str]:
+    """The classes of all components inside a composed node."""
+    inner = [targets(value) for name, value in node.items() if isinstance(value, dict) and name not in NOTES]
+    return frozenset({node["_target_"]} if "_target_" in node else set()).union(*inner)
+
+
+@functools.cache
+def unlike() -> list[str]:
+    """One shipped system of each kind, by its classes and its levels: for theory, which numbers do not change."""
+    first: dict[tuple[frozenset[str], int], str] = {}
+    for system in SYSTEMS:
+        hw = composed(f"hw={system}")["hw"]
+        first.setdefault((targets(hw), len(hw["levels"])), system)
+    return list(first.values())
 
 
 @functools.cache
@@ -73,7 +89,8 @@ def degrees(given: Candidate) -> list[tuple[int, int]]:
     (heads,) = shape_of([given]).cache_heads
     found = grid([[int(f) for f in given.hw.fanouts]], shape_of([given]), ["any"], Wanted("power"))
     pairs = {(int(t), int(p)) for t, p in zip(np.asarray(found.tensor), np.asarray(found.pipeline), strict=True)}
-    return sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+    cut = sorted((t, p) for t, p in pairs if t % min(t, heads) == 0 and heads % min(t, heads) == 0)
+    return [(t, p) for t, p in cut if bool(is_legal(given, mapping(t, p)))]  # 3 does not divide levels of 4
 
 
 def modules(tree: Any, path: str = "") -> Iterator[tuple[str, eqx.Module]]:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from machines import CONF, SYSTEMS, candidate, composed
+from machines import CONF, SYSTEMS, candidate, composed, unlike
 from running import Done, run_here
 
 from dse import outline
@@ -63,7 +63,7 @@ def machine() -> Callable[[str], dict[str, Any]]:
     return lambda name: described(candidate(f"hw={name}"))
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", unlike())
 def test_every_machine_has_the_same_keys_and_units(machine: Any, system: str) -> None:
     found = machine(system)
     levels = composed(f"hw={system}")["hw"]["levels"]
@@ -81,22 +81,24 @@ def test_every_machine_has_the_same_keys_and_units(machine: Any, system: str) ->
         registry().parse_units(figure.unit or "dimensionless")
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", unlike())
 def test_the_outermost_level_is_the_whole_machine(machine: Any, system: str) -> None:
     """What is gathered level by level is what the system itself says of all of it."""
     hw, formats = candidate(f"hw={system}").hw, candidate(f"hw={system}").format
     whole = machine(system)["system"]
     settled = hw.chip.settle(formats)
     terms = cost.total(hw.cost_terms()._replace(engineering=0.0))
-    assert float(machine(system)["levels"][list(hw.levels)[-1]]["cost"].value) == pytest.approx(float(terms))
+    outermost = [machine(system)["chip"], *machine(system)["levels"].values()][-1]
+    assert float(outermost["cost"].value) == pytest.approx(float(terms))
     assert float(whole["cost"].value) == pytest.approx(float(hw.cost()))
     assert float(whole["power"].value) == pytest.approx(float(hw.idle_power(settled.powers.total)))
     assert float(whole["silicon_area"].value) == pytest.approx(float(hw.silicon_area()))
-    assert float(whole["rate"]["own"].value) == pytest.approx(float(hw.peak_rate(formats, settled.logic)))
+    for rate in whole["rate"].values():  # none, where its engine does not take the format
+        assert float(rate.value) == pytest.approx(float(hw.peak_rate(formats, settled.logic)))
     assert float(whole["chips"].value) == math.prod(float(fanout) for fanout in hw.fanouts)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", unlike())
 def test_blocks_of_the_die_are_the_die(machine: Any, system: str) -> None:
     areas = machine(system)["chip"]["areas"]
     blocks = [areas["engine"], areas["rest"], *areas["tiers"].values()]
@@ -111,7 +113,8 @@ def test_every_machine_keeps_its_own_limits(system: str, name: str) -> None:
     found = described(given)["chip"]
     if not found["rate"]:
         pytest.skip(f"its engine takes no {name}")
-    assert float(found["power"].value) <= float(found["power_limit"].value)
+    power, limit = float(found["power"].value), float(found["power_limit"].value)
+    assert power <= limit * (1 + 1e-9)  # some slow down until they just meet it
     assert float(found["temperature"].value) <= float(found["temperature_limit"].value)
 
 
@@ -150,7 +153,7 @@ def check_picture(svg: str) -> None:
             assert apart, f"{words!r} lies over {others!r}"
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", unlike())
 def test_every_machine_draws_well(machine: Any, system: str) -> None:
     svg = drawing(system, "own", plain(machine(system)))
     check_picture(svg)

@@ -26,7 +26,7 @@ FACTS = DATA.parent / "facts" / "imc_silicon.csv"
 needs_facts = pytest.mark.skipif(not FACTS.is_file(), reason=f"no published macros beside INFERSCAPE_DATA ({FACTS})")
 FIVE = ("count", "median_absolute_error", "p90_absolute_error", "bias", "inside_spread")
 KEYS = {"name", "kind", "quantity", "node_nm", "measured", "modelled", "lower", "upper", "error", "role", "inside",
-        "in_sample", "note"}  # fmt: skip
+        "in_sample", "note", "row_id", "metric"}  # fmt: skip
 HEAD = (*REQUIRED, "input_bits_per_cycle", "adc_bits", "supply_V", "frequency_MHz", "TOPS_per_W", "TOPS_per_mm2",
         "macro_area_mm2", "TOPS")  # fmt: skip
 GOOD = {
@@ -218,14 +218,17 @@ def test_an_unknown_suite_names_the_known(tmp_path: Path) -> None:
 def check_schema(content: dict[str, Any]) -> None:
     """Rows and summaries as promised, without one NaN."""
     for row in content["rows"]:
-        assert set(row) == KEYS
+        assert set(row) == KEYS | ({"skipped"} if row["role"] == EXCLUDED else set())
         assert (row["modelled"] is None) == (row["role"] == EXCLUDED)
         if row["role"] != EXCLUDED:
             assert row["error"] == pytest.approx(row["modelled"] / row["measured"] - 1)
             assert row["inside"] == (row["lower"] <= row["measured"] <= row["upper"])
     for section in ("overall", "in_sample", LEFT_OUT, *content["by_quantity"], *content["by_kind"]):
         part = content.get(section) or content["by_quantity"].get(section) or content["by_kind"].get(section)
-        assert set(part) == set(FIVE)
+        assert set(part) - {"skipped"} == set(FIVE)
+    skipped = sum("skipped" in row for row in content["rows"])
+    assert content["overall"]["skipped"] == skipped
+    assert sum(one["count"] for one in content["groups"]["metric"].values()) == content["overall"]["count"]
     judged = [abs(row["error"]) for row in content["rows"] if row["role"] != EXCLUDED]
     assert content["overall"]["count"] == len(judged)
     if judged:
@@ -240,6 +243,7 @@ def test_the_command_writes_what_it_promises(tmp_path: Path) -> None:
     assert "left out: Somebody 2024" in done.out
     content = json.loads((tmp_path / "run" / "validation.json").read_text())
     check_schema(content)
+    assert "<svg" in (tmp_path / "run" / "validation.html").read_text()
     assert content["overall"]["count"] == 4
     assert content[LEFT_OUT]["count"] == content["in_sample"]["count"] == 1
     assert {"16 nm", "6 nm", "5 nm", "4 nm", "3 nm", "2 nm"} == set(
@@ -324,7 +328,7 @@ def test_published_macros_are_met_out_of_sample(facts: dict[str, Any]) -> None:
     check_schema(facts)
     roles = {row["role"] for row in facts["rows"]}
     assert roles == {LEFT_OUT, EXCLUDED}
-    assert facts["overall"] == facts[LEFT_OUT]
+    assert facts["overall"] == facts[LEFT_OUT] | {"skipped": facts["overall"]["skipped"]}
     assert facts["overall"]["count"] >= 20
     assert facts["overall"]["median_absolute_error"] < 0.35
     assert facts["overall"]["inside_spread"] > 0.8

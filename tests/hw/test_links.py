@@ -189,6 +189,13 @@ def test_one_part_has_nothing_to_exchange(name: str) -> None:
     assert float(link.bisection(1.0)) == 0.0
 
 
+def test_a_chip_without_levels_has_nothing_to_exchange() -> None:
+    """One chip by itself: nothing is sent, over no level at all."""
+    alone = Network(()).group(1.0)
+    moved = (alone.all_reduce(1e6, 1e6), alone.all_gather(1e6), alone.reduce_scatter(1e6), alone.all_to_all(1e6))
+    assert [(float(one.time), float(one.energy)) for one in moved] == [(0.0, 0.0)] * len(moved)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_with_endless_bandwidth_only_hops_are_left(name: str) -> None:
     endless = eqx.tree_at(lambda it: it.bandwidth, EVERY[name], 1e30)
