@@ -119,6 +119,8 @@ class Misses:
 def fit(found: Sequence[Bench], seed: int = 1) -> Fit:
     """Least squares of the logarithms, large misses in proportion; the covariance from J' W J at the best.
 
+    Rows are taken as independent, so that errors which neighbours share make the covariance too small.
+
     covariance = s^2 (J' W J)^-1, W = 1 / sqrt(1 + (miss / tolerance)^2), s^2 = sum(W miss^2) / (rows - constants)
     """
     from scipy.optimize import least_squares

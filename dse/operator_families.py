@@ -51,7 +51,7 @@ class Constant(NamedTuple):
 class Rows(NamedTuple):
     """Measured rows of one machine that have one format, as columns [row].
 
-    machine : as the files call it, `a100_sxm`; kind : how errors are told apart, such as the format's name in the file;
+    machine : as the files call it, an alias in conf/hw; kind : how errors are told apart, such as the files' format;
     format : a file of conf/format; shapes : what the family's `seconds` reads, the same names for all kinds, numbers of
     how rows were measured as zeros; seconds : measured; names : by which a row is known, and held back or fitted.
     """
@@ -74,7 +74,7 @@ class Family(Protocol):
 
     @property
     def name(self) -> str:
-        """As it is asked for, and as files name it: `gemm` of a100_sxm__gemm__library.csv.gz."""
+        """As it is asked for, and as files name it: `gemm` of MACHINE__gemm__SOFTWARE.csv.gz."""
         ...
 
     @property

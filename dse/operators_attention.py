@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from dse.operator_families import Constant, Rows
@@ -24,6 +25,7 @@ from models.parallelism import Cut
 
 HERE = Placement(0.0, 0.0)
 HIDDEN = 4096.0  # of the projections around, which are not timed
+LATENT = 1536.0, 512.0, 128.0, 64.0, 128.0  # ranks of queries and keys; plain, rotary and value elements of a head
 HEAD = 128  # elements of a head where a file does not say
 MOST_SHARED = 32  # query heads that share keys; for more, libraries have kernels that nobody runs
 FORMATS = {"bfloat16": "bf16", "fp8": "fp8"}
@@ -89,13 +91,14 @@ def grouped(chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]
 
 def latent(chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any], expanded: float) -> Any:
     """Modelled seconds of a row of latents; expanded : what an operation on keys of each head counts in the choice."""
-    mixer = LatentAttention(shape["heads"], 1536.0, 512.0, 128.0, 64.0, 128.0, expanded_weight=expanded)
+    mixer = LatentAttention(shape["heads"], *map(jnp.asarray, LATENT), expanded_weight=jnp.asarray(expanded))
     segment = Segment(shape["sequences"], shape["tokens"], shape["past"])
     return attended(chip, formats, state, mixer, segment, 1)
 
 
 class ContextAttention:
-    """Prompts, causal, one of a single token left out: it is a step to the model. Nothing is fitted on rows with a window."""
+    """Prompts, causal; one of a single token is left out, which is a step to the model. Nothing is fitted on
+    rows with a window."""
 
     name = "context_attention"
     columns = frozenset({"isl", "num_heads", "num_key_value_heads", "latency"})
@@ -127,7 +130,6 @@ class GenerationAttention:
         Constant(STEP + "split", 230.0, 16.0, 4e3, kinds=SHARED),
         Constant(STEP + "unit", 4.5e-6, 1e-8, 1e-4, "s", kinds=SHARED),
         Constant(STEP + "resident", 3.5, 0.5, 32.0, alone=True, kinds=ALONE),
-        Constant(STEP + "share", 0.87, 0.1, 1.0, kinds=SHARED),
         Constant(STEP + "stream", 1.05, 0.5, 1.25, alone=True, kinds=SHARED),
         Constant(STEP + "start", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
         Constant(STEP + "merge", 4e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),

@@ -58,12 +58,12 @@ class StepAttention(eqx.Module):
         tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split)
         busy  = tiles * parts / cores
         time  = max(1, busy / resident) * unit + max(1, busy) * 2 rows context / parts width / (operations * fraction)
-        slowdown = 1 / stream, and 1 / (stream * share) where there are parts;   start + merge where there are parts
+        start + merge * min(1, most / tiles) * clip(context / split - 1, 0, 1);   slowdown = 1 / stream
 
     unit : of operands as wide as `element`; with the square of their width shorter where they are narrower, which are
     moved and multiplied faster. resident : units that a core holds at a time where each has one query and no tile to
-    multiply. stream : of a long stream's bandwidth, how much long caches reach; share : of that, what is left where
-    every core has one part to read. merge : time to add up the parts.
+    multiply. stream : of a long stream's bandwidth, how much long caches reach. merge : time to add up the parts, into
+    which libraries cut contexts of up to `most` tiles.
     """
 
     rows: Array = count()
@@ -72,7 +72,7 @@ class StepAttention(eqx.Module):
     unit: Array = quantity("s")
     element: Array = quantity("B", above=0)
     resident: Array = quantity("", above=0)
-    share: Array = quantity("", above=0)
+    most: Array = count()
     stream: Array = quantity("", above=0)
     start: Array = quantity("s")
     merge: Array = quantity("s")
@@ -88,21 +88,20 @@ class StepAttention(eqx.Module):
         operations = 2 * jnp.where(several, self.rows, 1.0) * context / parts * width
         compute = operations / (device.operations * self.sustained_fraction)
         compute = jnp.maximum(busy / resident, 1.0) * unit + jnp.maximum(busy, 1.0) * compute
-        split = jnp.minimum(parts - 1, 1.0)
-        slowdown = (1 + split * (1 / self.share - 1)) / self.stream
-        start = operator.launches * (self.start + split * self.merge)
-        return KernelWork(compute, 0.0, slowdown, start)
+        merged = jnp.minimum(1.0, self.most / tiles) * jnp.clip(context / self.split - 1, 0.0, 1.0)
+        start = operator.launches * (self.start + merged * self.merge)
+        return KernelWork(compute, 0.0, 1 / self.stream, start)
 
 
 class AttentionKernel(Kernel):
-    """The kernel of steps for up to FEW tokens of a sequence, and that of prompts for more. Queries are read from
-    memory, and sums written to it; scores stay."""
+    """Of products with the cache: that of steps for up to FEW tokens of a sequence, that of prompts for more. Queries
+    are read from memory, and sums written to it; scores stay."""
 
     prompt: PromptAttention
     step: StepAttention
     sharpness: Array = quantity("", above=1)
 
-    def work(self, operator: CacheProduct, operands: Operands, device: Device) -> KernelWork:
+    def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         context = jnp.where(operator.sums > 0, operator.inputs, operator.outputs)
         width = jnp.where(operator.sums > 0, operator.outputs, operator.inputs)
         prompt = self.prompt.work(operator, context, width, operands, device)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.kernel import Device, Kernel, KernelWork, Operands
 from hw.units import count, fraction, quantity
-from models.operators import ExpertProduct
 
 
 class GroupedKernel(Kernel):
-    """Each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
+    """Of products of experts: each core computes output tiles, of whichever expert. An expert's last tile of rows is
+    half full on average.
 
         tiles  = experts * max(1, vectors / rows + 1/2) * ceil(outputs / columns)
-        time   = max(1, tiles / cores + 1/2) * (tile + 2 rows columns inputs (1 / fraction + rescaling / block) / operations)
+        waves  = max(1, tiles / cores + 1/2)
+        time   = waves * (tile + 2 rows columns inputs (1 / sustained_fraction + rescaling / block) / operations)
 
     The half wave is what a last, partly filled wave of tiles loses on average. rescaling : of partial sums for each
     block of inputs with one scale, in products' time. Where weights are narrower than inputs, a core reaches
-    widened_fraction. Inputs and results
-    move `passes` times, since tokens are sorted by expert before and added up after. stream : of a long stream's
-    bandwidth, how much weights of experts reach.
+    widened_fraction. Inputs and results move `passes` times, since tokens are sorted by expert before and added up
+    after. stream : of a long stream's bandwidth, how much weights of experts reach.
     """
 
     rows: Array = count()
@@ -34,7 +36,7 @@ class GroupedKernel(Kernel):
     start: Array = quantity("s")
     sharpness: Array = quantity("", above=1)
 
-    def work(self, operator: ExpertProduct, operands: Operands, device: Device) -> KernelWork:
+    def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         m, k, n = operator.vectors, operator.inputs, operator.outputs
         rows = jnp.maximum(1.0, m / self.rows + 0.5)
         tiles = operator.products * rows * jnp.ceil(n / self.columns)

@@ -14,6 +14,7 @@ from hw.tensor_engine import SHORTEST_K
 from hw.units import count, fraction, quantity
 from models.operators import Operator
 
+SMALLEST = 1e-30  # seconds; no results at all are as many parts as there may be
 STEP = 64.0  # inputs that a core brings in at once
 PARTIAL = 4.0  # widths of a result that a partial sum moves: written and read, at twice the width
 
@@ -39,6 +40,7 @@ class ProductKernel(Kernel):
 
         tiles  = count ceil(m / rows) ceil(n / columns);   w = tiles parts / cores
         waves  = quantised ceil(w) + (1 - quantised) max(1, w)
+        parts  = min(cores / tiles, k / 128, what makes compute least), 1 at least
         input  = (arithmetic^p + feed^p + (step / 64)^p)^(1/p), seconds that a core needs for one of the k inputs
         arithmetic = 2 rows columns (1 / sustained_fraction + rescaling / block) / operations
         feed   = (rows fed + columns held) / (port operations)
@@ -51,7 +53,7 @@ class ProductKernel(Kernel):
     products' time. k is not cut where operands are widened or scaled by blocks. Rows and columns that a tile has beyond
     the operands are not fed.
 
-    Cores at work read a square of tiles at once; from one wave to the next an operand is read again,
+    Cores at work read a square of the largest tiles at once; from one wave to the next an operand is read again,
 
         reads = waves (rows fed + columns held of the square) k
 
@@ -74,11 +76,10 @@ class ProductKernel(Kernel):
         shape = Shape(operator.vectors, operator.inputs, operator.outputs, operator.products)
         tile = OutputTile(*(jnp.stack([getattr(t, side) for t in self.tiles.values()]) for side in ("rows", "columns")))
         seconds = self._seconds(tile, shape, operands, device)
-        best = jnp.argmin(seconds)
-        chosen = OutputTile(tile.rows[best], tile.columns[best])
-        again = self._read_again(chosen, shape, operands, device)
+        largest = jnp.argmax(tile.rows * tile.columns)
+        again = self._read_again(OutputTile(tile.rows[largest], tile.columns[largest]), shape, operands, device)
         once = shape.count * shape.m * (shape.k * operands.fed + shape.n * operands.result)
-        return KernelWork(jnp.where(operator.macs > 0, seconds[best], 0.0), once + again, 1.0, self.start)
+        return KernelWork(jnp.where(operator.macs > 0, jnp.min(seconds), 0.0), once + again, 1.0, self.start)
 
     def _seconds(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Seconds of the arithmetic in these tiles, the faster of k whole and k cut."""
@@ -87,21 +88,25 @@ class ProductKernel(Kernel):
         rows, columns = jnp.minimum(tile.rows, shape.m), jnp.minimum(tile.columns, shape.n)
         fed = rows * operands.fed + columns * operands.held  # bytes for one of the k inputs
         results = shape.count * shape.m * shape.n * operands.result / device.cache_bandwidth
-        once = self._cores(tile, count, shape.k, fed, operands, device)
-        parts = jnp.maximum(1.0, jnp.minimum(device.cores / count, shape.k / SHORTEST_K))
-        cut = self._cores(tile, count * parts, shape.k / parts, fed, operands, device)
+        one = self._input(tile, fed, operands, device)
+        once = self._waves(count / device.cores) * (shape.k * one + self.prologue)
+        summed = jnp.maximum(PARTIAL * results, SMALLEST)  # of each part
+        parts = jnp.minimum(jnp.sqrt(jnp.maximum(shape.k, 1.0) * one / summed), shape.k / SHORTEST_K)
+        parts = jnp.maximum(1.0, jnp.minimum(parts, device.cores / count))
+        cut = self._waves(count * parts / device.cores) * (shape.k / parts * one + self.prologue)
         cut = cut + self.splitting + PARTIAL * parts * results
         whole = jnp.maximum(operands.widened, jnp.where(operands.scaled > 0, 1.0, 0.0))
         return results + jnp.where(whole > 0, once, jnp.minimum(once, cut))
 
-    def _cores(self, tile: OutputTile, count: Any, inputs: Any, fed: Any, operands: Operands, device: Device) -> Any:
-        """Seconds of so many tiles, each over so many inputs of `fed` bytes."""
-        full = count / device.cores
-        waves = self.quantised * jnp.ceil(full) + (1 - self.quantised) * jnp.maximum(full, 1.0)
+    def _waves(self, full: Any) -> Any:
+        return self.quantised * jnp.ceil(full) + (1 - self.quantised) * jnp.maximum(full, 1.0)
+
+    def _input(self, tile: OutputTile, fed: Any, operands: Operands, device: Device) -> Any:
+        """Seconds that a core needs for one of the k inputs of a tile, `fed` bytes."""
         slower = 1 / self.sustained_fraction + self.rescaling * operands.scaled
         arithmetic = 2 * tile.rows * tile.columns * slower / device.operations
         feed = fed / (self.port * device.operations)
-        return waves * (inputs * self._together(self._together(arithmetic, feed), self.step / STEP) + self.prologue)
+        return self._together(self._together(arithmetic, feed), self.step / STEP)
 
     def _together(self, one: Any, other: Any) -> Any:
         """Seconds of two that overlap: no less than the longer."""

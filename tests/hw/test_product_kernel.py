@@ -118,8 +118,9 @@ def measured() -> list[dict[str, float]]:
 
 
 def test_memory_traffic_is_as_measured() -> None:
-    """Nothing is fitted to it; the tile is the measured one's. A quarter at the median: results that stay in the cache
-    are not seen by the counters, and how tiles follow each other differs from library to library."""
+    """No constant is fitted to it, but the equation's form was chosen on it; the tile is the measured one's. A quarter
+    at the median: results that stay in the cache are not seen by the counters, and how tiles follow each other differs
+    from library to library."""
     chip: Any = candidate("hw=dgx_a100", "format=bf16").hw.chip
     device = Device(chip.engine.cores, 2.9e12, chip.engine.cache, chip.engine.cache_bandwidth, 1.6e12)
     errors = []
