@@ -95,7 +95,8 @@ def latent(chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any],
 
 
 class ContextAttention:
-    """Prompts, causal, one of a single token left out: it is a step to the model. Nothing is fitted on rows with a window."""
+    """Prompts, causal, one of a single token left out: it is a step to the model. Nothing is fitted on rows with a
+    window."""
 
     name = "context_attention"
     columns = frozenset({"isl", "num_heads", "num_key_value_heads", "latency"})

@@ -14,7 +14,8 @@ class GroupedKernel(Kernel):
     """Each core computes output tiles, of whichever expert; an expert's last tile of rows is on average half full.
 
         tiles  = experts * max(1, vectors / rows + 1/2) * ceil(outputs / columns)
-        time   = max(1, tiles / cores + 1/2) * (tile + 2 rows columns inputs (1 / fraction + rescaling / block) / operations)
+        time   = max(1, tiles / cores + 1/2) * (tile + 2 rows columns inputs slower / operations)
+        slower = 1 / fraction + rescaling / block
 
     The half wave is what a last, partly filled wave of tiles loses on average. rescaling : of partial sums for each
     block of inputs with one scale, in products' time. Where weights are narrower than inputs, a core reaches
