@@ -113,8 +113,8 @@ def test_every_constant_has_a_line_in_a_file(constant: Constant, machine: str) -
 
 def test_machines_are_known_by_their_aliases() -> None:
     known = machines()
-    assert known["a100_sxm"] == known["dgx_a100"] == "dgx_a100"
-    with pytest.raises(ValueError, match="alias 'h100_sxn'; did you mean"):
+    assert known.find("a100_sxm") == known.find("dgx_a100") == "dgx_a100"
+    with pytest.raises(ValueError, match="h100_sxn"):
         built("h100_sxn", "bf16")
 
 
