@@ -23,7 +23,7 @@ from hw.supply import Supply
 from hw.units import fraction, quantity
 from hw.vector import VectorUnit
 from models.numerics import Formats
-from models.operators import Operator
+from models.operators import Elementwise, Operator
 
 SETTLED = 1e-3  # of a power or a temperature: what is this near has settled
 
@@ -63,6 +63,14 @@ class Ran(NamedTuple):
     def total(self) -> Any:
         """Seconds from its start to its end."""
         return self.time + self.start + self.apart
+
+
+def narrowing(work: Operator, formats: Formats) -> Elementwise:
+    """Rounding the inputs of a product with weights, where they are narrower than the sums that they come from: they
+    are read as such and written as inputs, by a kernel where kernels are started one by one."""
+    fed, summed = formats.activations.bytes, formats.exchange.bytes
+    narrower = jnp.where(fed < summed, 1.0, 0.0)
+    return Elementwise(0.0, narrower * work.rounded * (1 + fed / summed), narrower * work.launched)
 
 
 class Chip(eqx.Module):
@@ -127,7 +135,8 @@ class Chip(eqx.Module):
         held, tier, die = work.held(formats), work.held(place), state.logic
         rate = self.bandwidth(tier, state)
         engine = self.engine.run(work, formats, rate, die)
-        timing, apart = engine.timing, self.vector.apart(work.around, formats.exchange.bytes, rate, die)
+        around = work.around.plus(narrowing(work, formats))
+        timing, apart = engine.timing, self.vector.apart(around, formats.exchange.bytes, rate, die)
         size, left = work.held_elements * held.bytes, work.cache_written * formats.cache.bytes
         beside = jnp.where(tier == place.cache, left, 0.0)  # one tier serves both, one after the other
         fetched = timing.slowdown * self.moving_time(size + timing.beside, beside, tier, state)

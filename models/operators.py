@@ -41,6 +41,12 @@ class WeightProduct(NamedTuple):
     products = 1.0
     spent = 1.0  # every device fetches as much
     vector_ops = 0.0
+    launched = 1.0  # kernels that round its inputs
+
+    @property
+    def rounded(self) -> Any:
+        """Elements that are rounded to be its inputs."""
+        return self.vectors * self.inputs
 
     @property
     def held_elements(self) -> Any:
@@ -80,6 +86,7 @@ class ExpertProduct(NamedTuple):
 
     cache_written = 0.0
     vector_ops = 0.0
+    launched = rounded = 0.0  # inputs come rounded from the router, or from the kernel before
 
     @property
     def held_elements(self) -> Any:
@@ -127,6 +134,7 @@ class CacheProduct(NamedTuple):
 
     around = NOTHING
     spent = 1.0  # every device fetches as much
+    launched = rounded = 0.0  # queries come as they are
 
     @property
     def held_elements(self) -> Any:
