@@ -93,7 +93,7 @@ class ProductKernel(Kernel):
         summed = jnp.maximum(PARTIAL * results, SMALLEST)  # of each part
         parts = jnp.minimum(jnp.sqrt(jnp.maximum(shape.k, 1.0) * one / summed), shape.k / SHORTEST_K)
         parts = jnp.maximum(1.0, jnp.minimum(parts, device.cores / count))
-        cut = self._waves(count * parts / device.cores) * (shape.k / parts * one + self.prologue)
+        cut = self._waves(jnp.maximum(count / device.cores, 1.0)) * (shape.k / parts * one + self.prologue)
         cut = cut + self.splitting + PARTIAL * parts * results
         whole = jnp.maximum(operands.widened, jnp.where(operands.scaled > 0, 1.0, 0.0))
         return results + jnp.where(whole > 0, once, jnp.minimum(once, cut))
