@@ -50,7 +50,7 @@ class KernelEngine(Engine):
     fill_energy: Array = quantity("J/B", default=0.0)
 
     @property
-    def overhead(self) -> Any:
+    def overhead(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Seconds before a kernel does anything: part of every kernel's own start."""
         return jnp.zeros_like(self.cores)
 
