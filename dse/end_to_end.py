@@ -115,7 +115,7 @@ def judged(library: Library, row: Mapping[str, str], one: Planned, found: Found 
     if isinstance(found, str):
         return left_out(library, row, found)
     modelled = value_of(one, found)
-    low, high = spread(library.rules["spread"], one)
+    low, high = spread(library.rules["spread"], library.rules["fitted_on"]["machines"], one)
     note = "" if one.known else f"software unknown: profile {one.software}, a wider spread"
     return Row(
         row["row_id"], one.software, named(row, one), None, one.run.measured, modelled, modelled * low,
@@ -130,10 +130,11 @@ def named(row: Mapping[str, str], one: Planned) -> str:
     return f"{row['metric']} ({ENGINE_CHOSEN})" if one.run.kind == "engine_chosen" else row["metric"]
 
 
-def spread(rules: Mapping[str, Any], one: Planned) -> tuple[float, float]:
+def spread(rules: Mapping[str, Any], fitted: Sequence[str], one: Planned) -> tuple[float, float]:
     """Measured over modelled, least and most, nine times in ten."""
     low, high = rules[spread_name(one)]
     wider = 1.0 if one.known else float(rules["unknown_engine"])
+    wider = wider if one.machine in fitted else wider * float(rules["other_machine"])
     return low / wider, high * wider
 
 
