@@ -19,7 +19,12 @@ from dse.end_to_end_rows import Refused, factor, hashed, metric, number, read
 from dse.evaluate import laid_out
 from dse.validate import EXCLUDED, FITTED, PREDICTED, Row, Validation
 
-GROUPED = ("metric", "engine", "accelerator", "model", "source", "kind_of_load")
+GROUPED = ("metric", "answer", "engine", "accelerator", "model", "source", "kind_of_load")
+ANSWERS = {  # what a row is held against, in words, by the spread that it has
+    "token": "time_per_output_token", "first": "time_to_first_token", "whole": "batch_latency",
+    "first_served": "time_to_first_token, in a queue", "rate": "tokens_per_second", "chip_power": "power of a chip",
+    "engine_chosen": "tokens_per_second, batch chosen by the engine", "power": "power", "energy": "energy_per_token",
+}  # fmt: skip
 RATES = ("rate", "rate_per_chip", "requests")
 ENGINE_CHOSEN = "engine-chosen batch"
 
@@ -121,7 +126,8 @@ def judged(library: Library, row: Mapping[str, str], one: Planned, found: Found 
         row["row_id"], one.software, named(row, one), None, one.run.measured, modelled, modelled * low,
         modelled * high, role=role(library.rules, row, one.machine), note=note,
         about=about(row) | {"unit": one.run.unit, "software": one.software, "machine": one.machine,
-                            "batch": float(found.batch), "kind_of_load": one.run.kind},
+                            "batch": float(found.batch), "kind_of_load": one.run.kind,
+                            "answer": ANSWERS[spread_name(one)]},
     )  # fmt: skip
 
 
@@ -172,6 +178,7 @@ def about(row: Mapping[str, str]) -> dict[str, Any]:
     return {
         "row_id": row["row_id"], "accelerator": row["accelerator"], "model": row["model_key"] or row["model"],
         "metric": row["metric"], "engine": row["engine"], "source": shortened(row["source"]),
+        "tier": row["tier"], "fully_specified": row["fully_specified"],
     }  # fmt: skip
 
 

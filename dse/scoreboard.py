@@ -1,0 +1,138 @@
+"""The model's errors against every set of measurements, as they are published and held.
+
+`python -m dse.scoreboard` runs the suites, writes conf/validation/scoreboard.yaml and the table of docs/validation.md;
+`python -m dse.scoreboard check` only says what has become worse.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dse.compose import conf_folder
+from dse.measured import folder
+from dse.store import write_whole
+from dse.validate import EXCLUDED, FITTED, SUITES, Row, summary
+
+NOISE = 0.01  # of an error, which is a fraction: what compilers and library versions may move it by
+WORSE = 1.05  # and of its size, beyond which it is a change for the worse
+SHARES = ("median_absolute_error", "p90_absolute_error", "bias", "inside_spread")
+START, END = "<!-- errors -->", "<!-- end of errors -->"
+Errors = dict[str, dict[str, dict[str, Any]]]
+
+
+def stated(row: Row) -> bool:
+    """Whether a row says all that a prediction needs, and was measured."""
+    told = str(row.about.get("fully_specified", "true")).lower()
+    return told == "true" and row.about.get("tier", "A") in ("A", "B")
+
+
+def family(row: Row) -> str:
+    """The kind of operator of a row, and the machine that it ran on."""
+    return f"{row.quantity.removesuffix('_seconds')}, {row.kind.split(', ')[-1]}"
+
+
+def answer(row: Row) -> str:
+    """What was measured of a run."""
+    return str(row.about["answer"])
+
+
+def quantity(row: Row) -> str:
+    """What was measured."""
+    return row.quantity
+
+
+GROUPS: dict[str, Callable[[Row], str]] = {
+    "operators": family,
+    "collectives": quantity,
+    "end_to_end": answer,
+    "silicon": quantity,
+}
+
+
+def errors_of(suite: str, rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Errors by group, of rows that nothing was fitted on."""
+    judged = [row for row in rows if row.role not in (EXCLUDED, FITTED) and stated(row)]
+    names = sorted({GROUPS[suite](row) for row in judged})
+    return {name: rounded(summary([row for row in judged if GROUPS[suite](row) == name])) for name in names}
+
+
+def rounded(errors: Mapping[str, Any]) -> dict[str, Any]:
+    """Errors to a tenth of a per cent."""
+    return {"count": errors["count"]} | {name: round(errors[name], 3) for name in SHARES}
+
+
+def measured(suites: Sequence[str] = tuple(GROUPS)) -> Errors:
+    """The errors of today, by suite and group."""
+    found = {}
+    for name in suites:
+        run, file = SUITES[name]
+        found[name] = errors_of(name, run(folder() / file).rows)
+    return found
+
+
+def kept() -> dict[str, Any]:
+    """What was measured when the constants were fitted, and what others report of other tools."""
+    import yaml
+
+    return yaml.safe_load(shelf().read_text())
+
+
+def shelf() -> Path:
+    return conf_folder() / "validation" / "scoreboard.yaml"
+
+
+def worse(now: Errors, then: Errors) -> Iterator[str]:
+    """Errors that have grown by more than noise, in words."""
+    for suite, groups in now.items():
+        for name, before in then.get(suite, {}).items():
+            if name not in groups:
+                yield f"{suite}: {name}: no row is predicted any more; {before['count']} were"
+                continue
+            for share in SHARES[:2]:
+                most = before[share] * WORSE + NOISE
+                if groups[name][share] > most:
+                    yield f"{suite}: {name}: {share} is {groups[name][share]:.1%}, it was {before[share]:.1%}"
+
+
+def table(errors: Errors, others: Sequence[Mapping[str, str]]) -> str:
+    """Both tables, as Markdown."""
+    lines = ["| measured by others | rows | median error | 90 % within | bias | inside the stated spread |"]
+    lines.append("|---|---:|---:|---:|---:|---:|")
+    for suite, groups in errors.items():
+        for name, e in groups.items():
+            words = f"{suite.replace('_', ' ')}: {name.replace('_', ' ')}"
+            cells = (f"{e['median_absolute_error']:.1%}", f"{e['p90_absolute_error']:.1%}", f"{e['bias']:+.1%}")
+            lines.append(f"| {words} | {e['count']:,} | {' | '.join(cells)} | {e['inside_spread']:.0%} |")
+    lines += ["", "| another tool | median error | where | source |", "|---|---|---|---|"]
+    lines += [f"| {one['tool']} | {one['error']} | {one['where']} | {one['source']} |" for one in others]
+    return "\n".join(lines)
+
+
+def put(page: Path, text: str) -> None:
+    """The text between the marks of a page."""
+    before, _, rest = page.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    write_whole(page, f"{before}{START}\n{text}\n{END}{after}")
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the errors, or say what has become worse."""
+    import yaml
+
+    before = kept()
+    now = measured()
+    changes = list(worse(now, before["errors"]))
+    print("\n".join(changes) or "nothing has become worse")
+    if "check" in words:
+        return len(changes) > 0
+    note = "".join(f"{line}\n" for line in shelf().read_text().splitlines() if line.startswith("#"))
+    write_whole(shelf(), note + yaml.safe_dump(before | {"errors": now}, sort_keys=False, width=120))
+    put(conf_folder().parent / "docs" / "validation.md", table(now, before["others"]))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
