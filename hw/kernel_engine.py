@@ -12,7 +12,7 @@ from jaxtyping import Array
 from hw.conditions import Conditions
 from hw.engine import Bounds, Engine, Timing
 from hw.kernel import Device, Kernel, Operands
-from hw.tensor_engine import Rate
+from hw.tensor_engine import Rate, fastest, no_rate
 from hw.units import count, fraction, quantity
 from models.numerics import Formats, NumberFormat
 from models.operators import ExpertProduct, Operator
@@ -32,9 +32,9 @@ class Kernels(eqx.Module):
 class KernelEngine(Engine):
     """`cores` multiprocessors with a rate for each width of operand, and the kernels that they run.
 
-    Operands wider than a rate's width use the next wider rate; narrow weights are widened on the way (weight-only
-    formats), so the wider operand counts. An operator takes (compute^p + memory^p)^(1/p) after its start, with the p of
-    its kernel. fill_energy : of a byte on its way from memory's pins through the shared cache to a core.
+    Operands wider than a rate's width use the next wider rate; operands narrower than the rate are widened on the
+    way, as weights in weight-only formats. An operator takes (compute^p + memory^p)^(1/p) after its start, with the p
+    of its kernel. fill_energy : of a byte on its way from memory's pins through the shared cache to a core.
     """
 
     kernels: Kernels
@@ -56,9 +56,7 @@ class KernelEngine(Engine):
 
     def operations_per_clock(self, held: NumberFormat, fed: NumberFormat) -> Any:
         """Of one core: the fastest rate wide enough for both operands, 0 where none is."""
-        width = jnp.maximum(held.element_bits, fed.element_bits)
-        fits = [jnp.where(rate.width >= width, rate.operations, 0.0) for rate in self.rates.values()]
-        return jnp.max(jnp.stack(fits), axis=0)
+        return fastest(self.rates.values(), held, fed)[0]
 
     def device(self, held: NumberFormat, fed: NumberFormat, bandwidth: Any, conditions: Conditions) -> Device:
         """What a kernel on such operands runs on."""
@@ -68,7 +66,7 @@ class KernelEngine(Engine):
 
     def _operands(self, held: NumberFormat, fed: NumberFormat, result: NumberFormat) -> Operands:
         """What a kernel must know of its operands. Scales of short blocks are the arithmetic units' own business."""
-        widened = jnp.where(held.element_bits < fed.element_bits, 1.0, 0.0)
+        widened = jnp.where(held.element_bits < fastest(self.rates.values(), held, fed)[1], 1.0, 0.0)
         by_block = (fed.scale_bits > 0) & (fed.block >= SOFTWARE_BLOCK)
         return Operands(held.bytes, fed.bytes, result.bytes, widened, jnp.where(by_block, 1 / fed.block, 0.0))
 
@@ -81,7 +79,7 @@ class KernelEngine(Engine):
     def together(self, work: Operator, bounds: Bounds) -> Any:
         longest = jnp.maximum(bounds.longest, SMALLEST)
         power = work.kernel(self.kernels).sharpness
-        moved = bounds.weights + bounds.cache
+        moved = jnp.maximum(bounds.weights, bounds.cache)  # where one memory serves both, the one holds the other
         parts = [(jnp.maximum(part, SMALLEST) / longest) ** power for part in (bounds.compute, moved, bounds.vector)]
         return longest * sum(parts) ** (1 / power)
 
@@ -116,6 +114,4 @@ class KernelEngine(Engine):
         return self.cores * self.core_static_power
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        widest = max(float(rate.width) for rate in self.rates.values())
-        needed = max(float(held.element_bits), float(fed.element_bits))
-        return f"no rate takes {needed:g}-bit operands; the widest is {widest:g} bits" if needed > widest else ""
+        return no_rate(list(self.rates.values()), held, fed)

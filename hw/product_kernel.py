@@ -15,7 +15,7 @@ from hw.units import count, fraction, quantity
 from models.operators import Operator
 
 SMALLEST = 1e-30  # seconds; no results at all are as many parts as there may be
-STEP = 64.0  # inputs that a core brings in at once
+STEP = 128.0  # bytes of inputs that a core brings in at once for each row or column
 PARTIAL = 4.0  # widths of a result that a partial sum moves: written and read, at twice the width
 
 
@@ -41,14 +41,15 @@ class ProductKernel(Kernel):
         tiles  = count ceil(m / rows) ceil(n / columns);   w = tiles parts / cores
         waves  = quantised ceil(w) + (1 - quantised) max(1, w)
         parts  = min(cores / tiles, k / 128, what makes compute least), 1 at least
-        input  = (arithmetic^p + feed^p + (step / 64)^p)^(1/p), seconds that a core needs for one of the k inputs
+        input  = (arithmetic^p + feed^p + (step bytes / 128)^p)^(1/p), seconds that a core needs for one of the k inputs
         arithmetic = 2 rows columns (1 / sustained_fraction + rescaling / block) / operations
         feed   = (rows fed + columns held) / (port operations)
         compute = waves (k input / parts + prologue) + count m n result / cache_bandwidth
                   + (splitting + 4 count parts m n result / cache_bandwidth, where k is cut)
 
     p : sharpness. quantised : share of a last, partly filled wave that is waited for; prologue : filling a tile's
-    pipeline; step : the least time of 64 inputs, however small the tile; port : bytes of operands that a core takes in
+    pipeline; step : the least time of 128 bytes of inputs, the wider operand's,
+    however small the tile; port : bytes of operands that a core takes in
     for each operation of its full rate; rescaling : of partial sums for each block of inputs with one scale, in
     products' time. k is not cut where operands are widened or scaled by blocks. Rows and columns that a tile has beyond
     the operands are not fed.
@@ -106,7 +107,8 @@ class ProductKernel(Kernel):
         slower = 1 / self.sustained_fraction + self.rescaling * operands.scaled
         arithmetic = 2 * tile.rows * tile.columns * slower / device.operations
         feed = fed / (self.port * device.operations)
-        return self._together(self._together(arithmetic, feed), self.step / STEP)
+        step = self.step / STEP * jnp.maximum(operands.fed, operands.held)
+        return self._together(self._together(arithmetic, feed), step)
 
     def _together(self, one: Any, other: Any) -> Any:
         """Seconds of two that overlap: no less than the longer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -18,10 +19,40 @@ SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
 
 
 class Rate(eqx.Module):
-    """Operations per clock and core on operands of up to `width` bits."""
+    """Operations per clock and core on operands of up to `width` bits.
+
+    floats, integers : 1 where it takes operands with exponents of their own, and those without; 0 where not.
+    """
 
     width: Array = count()
     operations: Array = quantity("op/clk", above=0)
+    floats: Array = fraction(default=1.0)
+    integers: Array = fraction(default=1.0)
+
+    def takes(self, held: NumberFormat, fed: NumberFormat) -> Any:
+        """True where it is wide enough for both operands and takes their kind: a float, if one of them is."""
+        wide = self.width >= jnp.maximum(held.element_bits, fed.element_bits)
+        exponent = jnp.maximum(held.exponent_bits, fed.exponent_bits) > 0
+        return wide & jnp.where(exponent, self.floats > 0, self.integers > 0)
+
+
+def fastest(rates: Iterable[Rate], held: NumberFormat, fed: NumberFormat) -> tuple[Any, Any]:
+    """Operations per clock of a core on such operands, and the width of the rate that gives them; 0 where none does."""
+    operations, width = jnp.asarray(0.0), jnp.asarray(0.0)
+    for rate in rates:
+        better = rate.takes(held, fed) & (rate.operations > operations)
+        operations, width = jnp.where(better, rate.operations, operations), jnp.where(better, rate.width, width)
+    return operations, width
+
+
+def no_rate(rates: Iterable[Rate], held: NumberFormat, fed: NumberFormat) -> str:
+    """Why no rate takes such operands; empty where one does."""
+    if float(fastest(rates, held, fed)[0]) > 0:
+        return ""
+    needed = max(float(held.element_bits), float(fed.element_bits))
+    kind = "floating-point" if max(float(held.exponent_bits), float(fed.exponent_bits)) > 0 else "integer"
+    widest = max(float(rate.width) for rate in rates)
+    return f"no rate takes {needed:g}-bit {kind} operands; the widest is {widest:g} bits"
 
 
 class Tile(eqx.Module):
@@ -57,9 +88,7 @@ class OutputTiles(Engine):
 
     def operations_per_clock(self, held: NumberFormat, fed: NumberFormat) -> Any:
         """Of one core: the fastest rate wide enough for both operands, 0 where none is."""
-        width = jnp.maximum(held.element_bits, fed.element_bits)
-        fits = [jnp.where(rate.width >= width, rate.operations, 0.0) for rate in self.rates.values()]
-        return jnp.max(jnp.stack(fits), axis=0)
+        return fastest(self.rates.values(), held, fed)[0]
 
     def time(
         self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
@@ -102,6 +131,4 @@ class OutputTiles(Engine):
         return self.cores * self.core_static_power
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        widest = max(float(rate.width) for rate in self.rates.values())
-        needed = max(float(held.element_bits), float(fed.element_bits))
-        return f"no rate takes {needed:g}-bit operands; the widest is {widest:g} bits" if needed > widest else ""
+        return no_rate(list(self.rates.values()), held, fed)
