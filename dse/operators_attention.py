@@ -145,6 +145,7 @@ class GenerationAttention:
         Constant(GROUP + "query", 5e-8, 1e-11, 1e-6, "s", alone=True, kinds=SHARED),
         Constant(GROUP + "stream", 1.05, 0.5, 1.3, alone=True, kinds=SHARED),
         Constant(GROUP + "start", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
+        Constant(GROUP + "short", 2e-6, 1e-8, 1e-4, "s", kinds=SHARED),
         Constant(GROUP + "merge", 5e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
         Constant(GROUP + "half", 700.0, 50.0, 5e4, alone=True, kinds=SHARED),
     )

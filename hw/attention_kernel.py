@@ -97,12 +97,14 @@ class GroupAttention(eqx.Module):
         each    = unit * (held bytes / element)^narrow + query * min(queries, rows)
                   + 2 rows width max(context / parts, split) / (operations * sustained_fraction)
         compute = max(1, tiles * parts / cores) * each
-        start + merge * context / (context + half);   slowdown = 1 / stream
+        start + short * clip(line / (width * held bytes) - 1, 0, 1) + merge * context / (context + half)
+        slowdown = 1 / stream
 
     Libraries cut contexts into parts of `split` keys even where all cores are busy, so long as there are no more than
     `most` parts a core; a part is computed as a whole. unit : of a part, of operands as wide as `element`; narrower
     ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of each
-    query more. merge : to add up the parts, half of it with contexts of `half` keys. stream : as above.
+    query more. merge : to add up the parts, half of it with contexts of `half` keys. short : where keys do not
+    fill a `line` of the cache, for which libraries take other kernels. stream : as above.
     """
 
     rows: Array = count()
@@ -115,6 +117,8 @@ class GroupAttention(eqx.Module):
     query: Array = quantity("s")
     stream: Array = quantity("", above=0)
     start: Array = quantity("s")
+    short: Array = quantity("s")
+    line: Array = quantity("B", above=0)
     merge: Array = quantity("s")
     half: Array = quantity("", above=0)
 
@@ -126,7 +130,8 @@ class GroupAttention(eqx.Module):
         unit = operator.launches * (unit + self.query * jnp.minimum(operator.vectors, self.rows))
         operations = 2 * self.rows * width * jnp.maximum(context / parts, self.split)
         each = unit + operations / (device.operations * self.sustained_fraction)
-        start = operator.launches * (self.start + self.merge * context / (context + self.half))
+        short = self.short * jnp.clip(self.line / (jnp.maximum(width, 1.0) * operands.held) - 1, 0.0, 1.0)
+        start = operator.launches * (self.start + short + self.merge * context / (context + self.half))
         return KernelWork(jnp.maximum(tiles * parts / device.cores, 1.0) * each, 0.0, 1 / self.stream, start)
 
 
