@@ -94,7 +94,7 @@ class GroupAttention(eqx.Module):
     """A core takes the few queries that share a head's keys and values through a part of the context, as a tile.
 
         tiles   = heads * ceil(queries / rows);   parts = clip(most * cores / tiles, 1, context / split)
-        each    = unit * (held bytes / element)^narrow + query * min(queries, rows)
+        each    = unit * (held bytes / element)^narrow + query * min(queries * width, most_queried)
                   + 2 rows width max(context / parts, split) / (operations * sustained_fraction)
         compute = max(1, tiles * parts / cores) * each
         start + short * clip(line / (width * held bytes) - 1, 0, 1) + merge * context / (context + half)
@@ -102,8 +102,8 @@ class GroupAttention(eqx.Module):
 
     Libraries cut contexts into parts of `split` keys even where all cores are busy, so long as there are no more than
     `most` parts a core; a part is computed as a whole. unit : of a part, of operands as wide as `element`; narrower
-    ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of each
-    query more. merge : to add up the parts, half of it with contexts of `half` keys. short : where keys do not
+    ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of
+    an element of a query, of so many as a core holds. merge : to add up the parts, half of it with contexts of `half` keys. short : where keys do not
     fill a `line` of the cache, for which libraries take other kernels. stream : as above.
     """
 
@@ -115,6 +115,7 @@ class GroupAttention(eqx.Module):
     element: Array = quantity("B", above=0)
     narrow: Array = quantity("")
     query: Array = quantity("s")
+    most_queried: Array = count()
     stream: Array = quantity("", above=0)
     start: Array = quantity("s")
     short: Array = quantity("s")
@@ -127,7 +128,7 @@ class GroupAttention(eqx.Module):
         tiles = jnp.maximum(operator.products * jnp.ceil(operator.vectors / self.rows), 1.0)
         parts = jnp.maximum(jnp.minimum(self.most * device.cores / tiles, context / self.split), 1.0)
         unit = self.unit * (operands.held / self.element) ** self.narrow
-        unit = operator.launches * (unit + self.query * jnp.minimum(operator.vectors, self.rows))
+        unit = operator.launches * (unit + self.query * jnp.minimum(operator.vectors * width, self.most_queried))
         operations = 2 * self.rows * width * jnp.maximum(context / parts, self.split)
         each = unit + operations / (device.operations * self.sustained_fraction)
         short = self.short * jnp.clip(self.line / (jnp.maximum(width, 1.0) * operands.held) - 1, 0.0, 1.0)
