@@ -56,7 +56,8 @@ class SingleAttention(eqx.Module):
     """A core takes one query through a part of the context, key by key, with arithmetic on vectors.
 
         parts   = clip(filled * cores / queries, 1, context width / split)
-        each    = unit * (1 + longer * load / (1 + load)) + element * context width / parts;   load = context width / full
+        load    = context width / full
+        each    = unit * (1 + longer * load / (1 + load)) + element * context width / parts
         compute = max(1, queries * parts / (cores * resident)) * each
         start + merge * r^2 / (1 + r^2), r = context width / split;   slowdown = 1 / stream
 
@@ -102,9 +103,9 @@ class GroupAttention(eqx.Module):
 
     Libraries cut contexts into parts of `split` keys even where all cores are busy, so long as there are no more than
     `most` parts a core; a part is computed as a whole. unit : of a part, of operands as wide as `element`; narrower
-    ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of
-    an element of a query, of so many as a core holds. merge : to add up the parts, half of it with contexts of `half` keys. short : where keys do not
-    fill a `line` of the cache, for which libraries take other kernels. stream : as above.
+    ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of an element
+    of a query, of so many as a core holds. short : where keys do not fill a `line` of the cache, for which libraries
+    have other kernels. merge : to add up the parts, half of it with contexts of `half` keys. stream : as above.
     """
 
     rows: Array = count()
@@ -141,9 +142,10 @@ class AttentionKernel(Kernel):
     are read from memory, and sums written to it; scores stay.
 
     Of the kernels of steps, that of single queries where each head has its own keys; also where a group shares them,
-    if the cache is no narrower than `element` of the other kernel, a key no wider than `widest`, and there are fewer
-    than `few` parts of the context, of all heads, for the other kernel: a number of parts, not a share of the cores,
-    so that more cores slow nothing.
+    if a step is of one token, the cache no narrower than `element` of the other kernel, a key no wider than `widest`,
+    and there are fewer than `few` parts of the context, of all heads, for the other kernel: a number of parts, not a
+    share of the cores, so that more cores slow nothing. Libraries choose so, though the other kernel may be faster:
+    where they turn to it, a longer context may take less time.
     """
 
     prompt: PromptAttention
@@ -168,5 +170,5 @@ class AttentionKernel(Kernel):
     def _alone(self, operator: CacheProduct, context: Any, width: Any, operands: Operands) -> Any:
         """Whether queries of a step are taken one by one."""
         parts = operator.products * jnp.maximum(context / self.group.split, 1.0)
-        several = (parts < self.few) & (operands.held >= self.group.element) & (width <= self.widest)
-        return (operator.vectors <= 1) | several
+        plain = (operator.tokens <= 1) & (operands.held >= self.group.element) & (width <= self.widest)
+        return (operator.vectors <= 1) | (plain & (parts < self.few))
