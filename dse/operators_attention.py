@@ -31,9 +31,10 @@ MOST_SHARED = 32  # query heads that share keys; for more, libraries have kernel
 FORMATS = {"bfloat16": "bf16", "fp8": "fp8"}
 WINDOW, OWN = " window", " own"
 WIDE = "bfloat16"
-SHARED, ALONE = ("bfloat16", "fp8"), ("bfloat16 own", "fp8 own")
+SHARED = "bfloat16", "fp8"
+EVERY = (*SHARED, "bfloat16 own", "fp8 own")
 KERNEL = "engine.kernels.attention."
-PROMPT, STEP = KERNEL + "prompt.", KERNEL + "step."
+PROMPT, SINGLE, GROUP = KERNEL + "prompt.", KERNEL + "single.", KERNEL + "group."
 
 
 def attended(chip: Chip, formats: Formats, state: State, mixer: Mixer, segment: Segment, turned: int) -> Any:
@@ -127,12 +128,26 @@ class GenerationAttention:
     name = "generation_attention"
     columns = frozenset({"step", "num_heads", "num_key_value_heads", "latency"})
     constants = (
-        Constant(STEP + "split", 230.0, 16.0, 4e3, kinds=SHARED),
-        Constant(STEP + "unit", 4.5e-6, 1e-8, 1e-4, "s", kinds=SHARED),
-        Constant(STEP + "resident", 3.5, 0.5, 32.0, alone=True, kinds=ALONE),
-        Constant(STEP + "stream", 1.05, 0.5, 1.25, alone=True, kinds=SHARED),
-        Constant(STEP + "start", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
-        Constant(STEP + "merge", 4e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
+        Constant(SINGLE + "split", 5e4, 1e3, 1e6, alone=True, kinds=EVERY),
+        Constant(SINGLE + "filled", 0.4, 0.1, 4.0, kinds=EVERY),
+        Constant(SINGLE + "unit", 2e-6, 1e-8, 1e-4, "s", alone=True, kinds=EVERY),
+        Constant(SINGLE + "full", 1e3, 100.0, 1e5, kinds=EVERY),
+        Constant(SINGLE + "longer", 0.5, 0.01, 10.0, kinds=EVERY),
+        Constant(SINGLE + "element", 3e-11, 1e-13, 1e-9, "s", alone=True, kinds=EVERY),
+        Constant(SINGLE + "resident", 1.4, 0.5, 8.0, alone=True, kinds=EVERY),
+        Constant(SINGLE + "stream", 1.05, 0.5, 1.2, alone=True, kinds=EVERY),
+        Constant(SINGLE + "start", 4e-6, 1e-8, 1e-4, "s", alone=True, kinds=EVERY),
+        Constant(SINGLE + "merge", 4e-6, 1e-8, 1e-4, "s", kinds=EVERY),
+        Constant(GROUP + "split", 130.0, 16.0, 4e3, kinds=SHARED),
+        Constant(GROUP + "most", 8.0, 0.5, 64.0, alone=True, kinds=SHARED),
+        Constant(GROUP + "unit", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
+        Constant(GROUP + "narrow", 2.5, 0.1, 6.0, kinds=SHARED),
+        Constant(GROUP + "query", 5e-10, 1e-13, 1e-8, "s", alone=True, kinds=SHARED),
+        Constant(GROUP + "stream", 1.05, 0.5, 1.2, alone=True, kinds=SHARED),
+        Constant(GROUP + "start", 3e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
+        Constant(GROUP + "short", 2e-6, 1e-8, 1e-4, "s", kinds=SHARED),
+        Constant(GROUP + "merge", 5e-6, 1e-8, 1e-4, "s", alone=True, kinds=SHARED),
+        Constant(GROUP + "half", 700.0, 50.0, 5e4, alone=True, kinds=SHARED),
     )
 
     def read(self, path: Path, machine: str) -> list[Rows]:

@@ -52,60 +52,123 @@ class PromptAttention(eqx.Module):
         return KernelWork(jnp.maximum(shared, alone), 0.0, 1.0, self.start * operator.launches)
 
 
-class StepAttention(eqx.Module):
-    """A core takes the few queries that share a head's keys and values through a part of the context.
+class SingleAttention(eqx.Module):
+    """A core takes one query through a part of the context, key by key, with arithmetic on vectors.
 
-        tiles = heads * ceil(queries / rows);   parts = clip(cores / tiles, 1, context / split)
-        busy  = tiles * parts / cores
-        time  = max(1, busy / resident) * unit + max(1, busy) * 2 rows context / parts width / (operations * fraction)
-        start + merge * min(1, most / tiles) * clip(context / split - 1, 0, 1);   slowdown = 1 / stream
+        parts   = clip(filled * cores / queries, 1, context width / split)
+        load    = context width / full
+        each    = unit * (1 + longer * load / (1 + load)) + element * context width / parts
+        compute = max(1, queries * parts / (cores * resident)) * each
+        start + merge * r^2 / (1 + r^2), r = context width / split;   slowdown = 1 / stream
 
-    unit : of operands as wide as `element`; with the square of their width shorter where they are narrower, which are
-    moved and multiplied faster. resident : units that a core holds at a time where each has one query and no tile to
-    multiply. stream : of a long stream's bandwidth, how much long caches reach. merge : time to add up the parts, into
-    which libraries cut contexts of up to `most` tiles.
+    Contexts are counted by elements of keys, `context width`: from `split` of them on, libraries cut a context, and
+    add up its parts by another kernel, which takes `merge`. filled : share of the cores that the parts of few queries
+    fill. resident : queries that a core holds at a time. unit : of a query alone, `longer` by that share where keys
+    occupy all threads, as they do from about `full` elements on. element : time of an element in a core. stream : of a
+    long stream's bandwidth, how much long caches reach.
     """
 
-    rows: Array = count()
     split: Array = quantity("", above=0)
-    sustained_fraction: Array = fraction(above=0)
+    filled: Array = quantity("", above=0)
     unit: Array = quantity("s")
-    element: Array = quantity("B", above=0)
+    full: Array = quantity("", above=0)
+    longer: Array = quantity("")
+    element: Array = quantity("s")
     resident: Array = quantity("", above=0)
-    most: Array = count()
     stream: Array = quantity("", above=0)
     start: Array = quantity("s")
     merge: Array = quantity("s")
 
+    def work(self, operator: CacheProduct, context: Any, width: Any, device: Device) -> KernelWork:
+        """Of one of both products."""
+        queries = jnp.maximum(operator.products * operator.vectors, 1.0)
+        keys = context * width
+        long, load = (keys / self.split) ** 2, keys / self.full
+        parts = jnp.maximum(jnp.minimum(self.filled * device.cores / queries, keys / self.split), 1.0)
+        unit = operator.launches * self.unit * (1 + self.longer * load / (1 + load))
+        waves = jnp.maximum(queries * parts / (device.cores * self.resident), 1.0)
+        start = operator.launches * (self.start + self.merge * long / (1 + long))
+        return KernelWork(waves * (unit + self.element * keys / parts), 0.0, 1 / self.stream, start)
+
+
+class GroupAttention(eqx.Module):
+    """A core takes the few queries that share a head's keys and values through a part of the context, as a tile.
+
+        tiles   = heads * ceil(queries / rows);   parts = clip(most * cores / tiles, 1, context / split)
+        each    = unit * (held bytes / element)^narrow + query * min(queries * width, most_queried)
+                  + 2 rows width max(context / parts, split) / (operations * sustained_fraction)
+        compute = max(1, tiles * parts / cores) * each
+        start + short * clip(line / (width * held bytes) - 1, 0, 1) + merge * context / (context + half)
+        slowdown = 1 / stream
+
+    Libraries cut contexts into parts of `split` keys even where all cores are busy, so long as there are no more than
+    `most` parts a core; a part is computed as a whole. unit : of a part, of operands as wide as `element`; narrower
+    ones have kernels of their own, whose units are shorter with the power `narrow` of the width. query : of an element
+    of a query, of so many as a core holds. short : where keys do not fill a `line` of the cache, for which libraries
+    have other kernels. merge : to add up the parts, half of it with contexts of `half` keys. stream : as above.
+    """
+
+    rows: Array = count()
+    split: Array = quantity("", above=0)
+    most: Array = quantity("", above=0)
+    sustained_fraction: Array = fraction(above=0)
+    unit: Array = quantity("s")
+    element: Array = quantity("B", above=0)
+    narrow: Array = quantity("")
+    query: Array = quantity("s")
+    most_queried: Array = count()
+    stream: Array = quantity("", above=0)
+    start: Array = quantity("s")
+    short: Array = quantity("s")
+    line: Array = quantity("B", above=0)
+    merge: Array = quantity("s")
+    half: Array = quantity("", above=0)
+
     def work(self, operator: CacheProduct, context: Any, width: Any, operands: Operands, device: Device) -> KernelWork:
         """Of one of both products."""
         tiles = jnp.maximum(operator.products * jnp.ceil(operator.vectors / self.rows), 1.0)
-        parts = jnp.maximum(jnp.minimum(device.cores / tiles, context / self.split), 1.0)
-        busy = tiles * parts / device.cores
-        several = operator.vectors > 1
-        resident = jnp.where(several, 1.0, self.resident)
-        unit = self.unit * operator.launches * jnp.where(several, (operands.held / self.element) ** 2, 1.0)
-        operations = 2 * jnp.where(several, self.rows, 1.0) * context / parts * width
-        compute = operations / (device.operations * self.sustained_fraction)
-        compute = jnp.maximum(busy / resident, 1.0) * unit + jnp.maximum(busy, 1.0) * compute
-        merged = jnp.minimum(1.0, self.most / tiles) * jnp.clip(context / self.split - 1, 0.0, 1.0)
-        start = operator.launches * (self.start + merged * self.merge)
-        return KernelWork(compute, 0.0, 1 / self.stream, start)
+        parts = jnp.maximum(jnp.minimum(self.most * device.cores / tiles, context / self.split), 1.0)
+        unit = self.unit * (operands.held / self.element) ** self.narrow
+        unit = operator.launches * (unit + self.query * jnp.minimum(operator.vectors * width, self.most_queried))
+        operations = 2 * self.rows * width * jnp.maximum(context / parts, self.split)
+        each = unit + operations / (device.operations * self.sustained_fraction)
+        short = self.short * jnp.clip(self.line / (jnp.maximum(width, 1.0) * operands.held) - 1, 0.0, 1.0)
+        start = operator.launches * (self.start + short + self.merge * context / (context + self.half))
+        return KernelWork(jnp.maximum(tiles * parts / device.cores, 1.0) * each, 0.0, 1 / self.stream, start)
 
 
 class AttentionKernel(Kernel):
     """Of products with the cache: that of steps for up to FEW tokens of a sequence, that of prompts for more. Queries
-    are read from memory, and sums written to it; scores stay."""
+    are read from memory, and sums written to it; scores stay.
+
+    Of the kernels of steps, that of single queries where each head has its own keys; also where a group shares them,
+    if a step is of one token, the cache no narrower than `element` of the other kernel, a key no wider than `widest`,
+    and there are fewer than `few` parts of the context, of all heads, for the other kernel: a number of parts, not a
+    share of the cores, so that more cores slow nothing. Libraries choose so, though the other kernel may be faster:
+    where they turn to it, a longer context may take less time.
+    """
 
     prompt: PromptAttention
-    step: StepAttention
+    single: SingleAttention
+    group: GroupAttention
+    few: Array = count(least=0)
+    widest: Array = count()
     sharpness: Array = quantity("", above=1)
 
     def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         context = jnp.where(operator.sums > 0, operator.inputs, operator.outputs)
         width = jnp.where(operator.sums > 0, operator.outputs, operator.inputs)
         prompt = self.prompt.work(operator, context, width, operands, device)
-        step = self.step.work(operator, context, width, operands, device)
+        single = self.single.work(operator, context, width, device)
+        group = self.group.work(operator, context, width, operands, device)
+        alone = self._alone(operator, context, width, operands)
+        step = jax.tree.map(lambda one, several: jnp.where(alone, one, several), single, group)
         chosen = jax.tree.map(lambda many, few: jnp.where(operator.tokens > FEW, many, few), prompt, step)
         moved = jnp.where(operator.sums > 0, operands.result, operands.fed)
         return chosen._replace(beside=operator.products * operator.vectors * width * moved)
+
+    def _alone(self, operator: CacheProduct, context: Any, width: Any, operands: Operands) -> Any:
+        """Whether queries of a step are taken one by one."""
+        parts = operator.products * jnp.maximum(context / self.group.split, 1.0)
+        plain = (operator.tokens <= 1) & (operands.held >= self.group.element) & (width <= self.widest)
+        return (operator.vectors <= 1) | (plain & (parts < self.few))

@@ -12,17 +12,20 @@ from dse.operators_experts import routed
 ROWS = 400  # of a kind that are drawn
 DATA = folder() / "operators"
 # Median and 90th percentile of the error, by family, machine and kind, above what is measured by a tenth for drawing:
-# those of docs and of the report; kinds with quirks of libraries (windows, heads with keys of their own, latents on the
-# older machine) are not held.
+# those of docs and of the report; kinds with quirks of libraries (windows over wide caches; heads with keys of their
+# own, and latents, on the older machine) are not held.
 HELD = {
     ("context_attention", "a100_sxm", "bfloat16"): (0.16, 0.42),
     ("context_attention", "h100_sxm", "bfloat16"): (0.09, 0.25),
     ("context_attention", "h100_sxm", "fp8"): (0.08, 0.25),
     ("context_mla", "h100_sxm", "bfloat16"): (0.15, 0.40),
-    ("generation_attention", "a100_sxm", "bfloat16"): (0.15, 0.40),
-    ("generation_attention", "h100_sxm", "bfloat16"): (0.12, 0.32),
-    ("generation_attention", "h100_sxm", "fp8"): (0.17, 0.42),
-    ("generation_mla", "h100_sxm", "bfloat16"): (0.25, 0.42),
+    ("generation_attention", "a100_sxm", "bfloat16"): (0.08, 0.46),
+    ("generation_attention", "h100_sxm", "bfloat16"): (0.08, 0.22),
+    ("generation_attention", "h100_sxm", "bfloat16 own"): (0.08, 0.24),
+    ("generation_attention", "h100_sxm", "fp8"): (0.07, 0.28),
+    ("generation_attention", "h100_sxm", "fp8 own"): (0.08, 0.24),
+    ("generation_attention", "h100_sxm", "fp8 window"): (0.10, 0.25),
+    ("generation_mla", "h100_sxm", "bfloat16"): (0.19, 0.44),
     ("moe", "a100_sxm", "bfloat16"): (0.10, 0.28),
     ("moe", "h100_sxm", "bfloat16"): (0.15, 0.70),
     ("moe", "h100_sxm", "fp8"): (0.14, 0.65),

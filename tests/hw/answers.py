@@ -255,11 +255,12 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     "PromptAttention": (
         Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(PROMPT, 1e3, 128.0, operands(q), device(q))),
     ),
-    "StepAttention": (
+    "SingleAttention": (
+        Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(SCORES, 1e3, 128.0, device(q))),
+        Question("work.many", ("s", "", "", "s"), lambda it, a, q: it.work(SINGLE, 1e3, 128.0, device(q))),
+    ),
+    "GroupAttention": (
         Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(SCORES, 1e3, 128.0, operands(q), device(q))),
-        Question(
-            "work.single", ("s", "", "", "s"), lambda it, a, q: it.work(SINGLE, 1e3, 128.0, operands(q), device(q))
-        ),
     ),
     "KernelEngine": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
