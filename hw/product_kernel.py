@@ -112,6 +112,7 @@ class ProductKernel(Kernel):
 
     def _together(self, one: Any, other: Any) -> Any:
         """Seconds of two that overlap: no less than the longer."""
+        one, other = jnp.maximum(one, SMALLEST), jnp.maximum(other, SMALLEST)  # a root of nothing has no slope
         longest = jnp.maximum(one, other)
         return longest * ((one / longest) ** self.sharpness + (other / longest) ** self.sharpness) ** (
             1 / self.sharpness
