@@ -32,7 +32,7 @@ def validation(path: Path) -> Validation:
     asked = [index for index, one in enumerate(planned) if isinstance(one, Planned)]
     answers = dict(zip(asked, predicted([planned[index] for index in asked]), strict=True))  # type: ignore[misc]
     found = [
-        judged_or_left_out(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(library, row, one)
+        answered(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(library, row, one)
         for index, (row, one) in enumerate(zip(rows, planned, strict=True))
     ]
     return Validation(found, groups=GROUPED, more={"spread": library.rules["spread"]})
@@ -119,7 +119,7 @@ def value_of(one: Planned, found: Found | Timed) -> float:
     return float(getattr(found, answer))
 
 
-def judged_or_left_out(library: Library, row: Mapping[str, str], one: Planned, found: Found | str) -> Row:
+def answered(library: Library, row: Mapping[str, str], one: Planned, found: Found | str) -> Row:
     """A row with its prediction, or with why there is none."""
     try:
         return judged(library, row, one, found)

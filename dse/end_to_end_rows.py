@@ -24,7 +24,7 @@ COLUMNS = (
     "licence", "notes", "fully_specified",
 )  # fmt: skip
 GZIP = b"\x1f\x8b"
-# Metric by its name without how runs were gathered (SUFFIXES): the answer that it is held against, its unit, and what one of it is of the answer.
+# Metric by its name, without how runs were gathered (SUFFIXES): the answer that it is held against, and its unit.
 METRICS = {
     "tpot": ("token", "s"), "itl": ("token", "s"), "ttft": ("first", "s"), "prefill_time": ("first", "s"),
     "batch_latency": ("whole", "s"), "request_latency": ("whole", "s"), "e2e_latency": ("whole", "s"),
@@ -219,7 +219,9 @@ def check_spreads(rules: Mapping[str, Any], place: str) -> None:
     for name in ANSWERS:
         pair = given.get(name)
         if not (isinstance(pair, list) and len(pair) == 2 and 0 < pair[0] < pair[1]):
-            raise ValueError(f"{place}: spread: {name}: {pair} is no spread; write [low, high] of measured over modelled")
+            raise ValueError(
+                f"{place}: spread: {name}: {pair} is no spread; write [low, high] of measured over modelled"
+            )
     for name in WIDER:
         times = given.get(name)
         if not isinstance(times, int | float) or times < 1:

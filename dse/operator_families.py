@@ -50,9 +50,10 @@ class Constant(NamedTuple):
 class Rows(NamedTuple):
     """Measured rows of one machine that have one format, as columns [row].
 
-    machine : its file in conf/hw, by whatever name the rows call it; kind : how errors are told apart, such as the files' format;
-    format : a file of conf/format; shapes : what the family's `seconds` reads, the same names for all kinds, numbers of
-    how rows were measured as zeros; seconds : measured; names : by which a row is known, and held back or fitted.
+    machine : its file in conf/hw, whatever the rows call it; kind : how errors are told apart, such as the files'
+    format; format : a file of conf/format; shapes : what the family's `seconds` reads, the same names for all kinds,
+    numbers of how rows were measured as zeros; seconds : measured; names : by which a row is known, and held back or
+    fitted.
     """
 
     machine: str

@@ -113,8 +113,8 @@ def sound(one: Family, table: Any) -> tuple[Any, dict[str, int]]:
     """The rows that say what is needed in a format that is known, and how many do not, by reason."""
     import pandas as pd
 
-    formats = table[one.format_column] if one.format_column in table else pd.Series(WIDE, table.index)
-    seconds = pd.to_numeric(table.latency, errors="coerce")
+    formats: Any = table[one.format_column] if one.format_column in table else pd.Series(WIDE, table.index)
+    seconds: Any = pd.to_numeric(table.latency, errors="coerce")
     known, timed = formats.isin(list(one.formats)), np.isfinite(seconds) & (seconds > 0)
     filled = table[sorted(one.columns - {"latency", one.format_column})].notna().all(axis=1)
     counts = formats[~known].fillna("").value_counts()

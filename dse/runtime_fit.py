@@ -22,11 +22,11 @@ from dse.end_to_end import RATES, planned_or_refused, predicted, role, spread_na
 from dse.end_to_end_plan import Library, Planned
 from dse.end_to_end_program import Found, Question, kinds, slopes, stacked
 from dse.end_to_end_rows import read
+from dse.help import own_folders
 from dse.measured import folder
 from dse.store import write_whole
 from dse.validate import FITTED
 from hw.units import readable
-from dse.help import own_folders
 
 NAMES = ("step_time", "layer_time", "hidden_exchange")
 LEAST, MOST = np.zeros(3), np.array([60e-3, 300e-6, 0.9])  # s, s, share: the box that constants are sought in

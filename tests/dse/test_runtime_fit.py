@@ -84,7 +84,7 @@ def test_the_command_writes_profiles_of_ones_own(mine: Path, monkeypatch: pytest
     monkeypatch.setattr(runtime_fit, "logs_of", lambda planned: (list(planned), np.zeros(len(planned))))
     file = mine.parents[3] / "rows.csv"
     with file.open("w", newline="") as out:
-        writer = csv.DictWriter(out, COLUMNS)
+        writer = csv.DictWriter(out, list[str](COLUMNS))
         writer.writeheader()
         writer.writerows(rows)
     before = mine.read_text()
