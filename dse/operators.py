@@ -25,14 +25,14 @@ def validation(path: Path) -> Validation:
     """
     folder = path / "operators" if (path / "operators").is_dir() else path
     every, warnings = gathered(folder, tuple(FAMILIES))
-    found = [bench for bench in every if not _refusal(bench)]
-    warnings += [_refused(bench) for bench in every if _refusal(bench)]
-    if not found:
+    answers = [(bench, _timed(bench)) for bench in every]
+    warnings += [_refused(bench, why) for bench, why in answers if isinstance(why, str)]
+    pairs = [(bench, seconds) for bench, seconds in answers if not isinstance(seconds, str)]
+    if not pairs:
         why = "; ".join(warnings) or "its files have no rows that are timed"
         raise ValueError(f"data: there are no operators in {folder} that can be timed: {why}")
-    pairs = [(bench, modelled(bench)) for bench in found]
     known = set(notes()["fitted"])
-    held = [~fitted(bench.rows.names) | (bench.rows.machine not in known) for bench in found]
+    held = [~fitted(bench.rows.names) | (bench.rows.machine not in known) for bench, _ in pairs]
     count = sum(int(which.sum()) for which in held)
     share = min(1.0, MOST_ROWS / max(count, 1))
     random, rows = np.random.default_rng(SEED), []
@@ -44,16 +44,22 @@ def validation(path: Path) -> Validation:
     return Validation(rows, warnings, {"held_back": count, "listed": len(rows), "errors": errors} | _all(pairs, held))
 
 
-def _refusal(bench: Bench) -> str:
-    """Why the machine cannot compute in the format of these rows; empty where it can."""
-    return bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
+def _timed(bench: Bench) -> np.ndarray | str:
+    """Modelled seconds [row], or why there are none."""
+    refusal = bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
+    if refusal:
+        return refusal
+    try:
+        return modelled(bench)
+    except AttributeError as error:  # an engine of another kind; one machine must not cost the others
+        return f"rows of {bench.family.name} cannot be timed by this engine: {error}"
 
 
-def _refused(bench: Bench) -> str:
+def _refused(bench: Bench, why: str) -> str:
     """That these rows are not counted, in words."""
     rows = bench.rows
     where = f"{bench.file}, {bench.family.name} {rows.kind} of {rows.machine}"
-    return left_out(len(rows.seconds), where, _refusal(bench))
+    return left_out(len(rows.seconds), where, why)
 
 
 def _band(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import pytest
 from dse import calibrate
 from dse.calibrate import Fit, covariance, fit
 from dse.calibrate_write import home, put, written
+from dse.compose import beside
 from dse.measured import folder
 from dse.operator_families import FAMILIES, Constant, Rows, family
 from dse.operator_files import files, machines
@@ -207,9 +208,25 @@ def test_rows_that_cannot_be_timed_are_counted_by_reason(tmp_path: Path, name: s
     assert any("3 rows of" in words and "latency: no number above 0" in words for words in warnings)
 
 
+def test_machines_of_ones_own_are_timed(tmp_path: Path) -> None:
+    """A copy of a shipped one as the shipped one, but for constants that are not fitted on it."""
+    (tmp_path / "mine" / "hw").mkdir(parents=True)
+    text = "defaults: [dgx_h100, _self_]\naliases: [My Card]\n"
+    (tmp_path / "mine" / "hw" / "my_server.yaml").write_text(text)
+    file = tmp_path / "rows.csv"
+    lines = "".join(f"{name},{GEMM_ROWS.splitlines()[0]}\n" for name in ("my card", "H100"))
+    file.write_text(f"system,gemm_dtype,m,n,k,latency\n{lines}")
+    with beside([tmp_path / "mine"]):
+        own = {one.rows.machine: modelled(one).item() for one in benches(file)}
+    assert own["my_server"] == pytest.approx(own["dgx_h100"])
+    (shipped,), (words,) = gathered(file)
+    assert shipped.rows.machine == "dgx_h100"
+    assert "there is no accelerator 'my card'" in words
+
+
 def test_no_operators_says_why(tmp_path: Path) -> None:
     file = tmp_path / "corsair_card__gemm__some.csv"
-    file.write_text("gemm_dtype,m,n,k,latency\nfp8,1,64,64,0.01\nfp8,2,64,64,0.01\nfp5,2,64,64,0.01\n")
+    file.write_text("gemm_dtype,m,n,k,latency\nfp8,1,64,64,0.01\nfp8,2,64,64,0.01\nfp5,2,64,64,0.01\nsq,1,1,1,1\n")
     with pytest.raises(ValueError, match=r"1 row of .*'fp5' is not known; left out: 2 rows of .*gemm fp8 of corsair"):
         validation(file)
     (tmp_path / "x__nccl__y.csv").write_text("a\n1\n")
