@@ -82,10 +82,10 @@ class Names:
             short = short.removesuffix(max(ends, key=len))
         return None
 
-    def inside(self, text: str) -> str | None:
-        """The file of the longest name that stands inside a text, or none."""
+    def inside(self, text: str, apart: Sequence[str] = ()) -> str | None:
+        """The file of the longest name that stands inside a text, or none; files apart are not looked for."""
         short = plain_name(text)
-        found = [name for name in self.known if len(name) > 2 and name in short]
+        found = [name for name, file in self.known.items() if len(name) > 2 and name in short and file not in apart]
         return self.known[max(found, key=len)] if found else None
 
     def missing(self, name: str, what: str) -> str:

@@ -15,7 +15,7 @@ from dse.calibrate_write import put_all
 from dse.console import console, table
 from dse.measured import folder
 from dse.operator_families import Constant, family
-from dse.operator_rows import Bench, applies, benches, fitted, key, leaves, modelled, padded, seconds_of
+from dse.operator_rows import Bench, applies, fitted, gathered, key, leaves, modelled, notes, padded, seconds_of
 from dse.session import Session, about
 from dse.store import write_json
 
@@ -170,9 +170,12 @@ def run_family(session: Session, name: str) -> None:
     """Constants of one family, in calibration.json and on the console."""
     given = session.config["data"]
     path = Path(str(given)) if given else folder() / "operators"
-    found = benches(path, [family(name).name])
+    found, warnings = chosen(path, name)
+    for words in warnings:
+        console.print(words, markup=False)
     if not found:
-        raise ValueError(f"data: there are no rows of {name} in {path}; name a folder that has MACHINE__{name}__…")
+        why = "; ".join(warnings) or "its files have no rows that are timed"
+        raise ValueError(f"data: there are no rows of {name} in {path} that constants may be fitted on: {why}")
     best = fit(found, session.seed)
     errors = summed(found, best.values)
     constants = [
@@ -186,6 +189,18 @@ def run_family(session: Session, name: str) -> None:
     show(constants, errors, best)
     put_all(found, best, bool(session.config["write"]))
     console.print(f"written to {session.folder / 'calibration.json'}")
+
+
+def chosen(path: Path, name: str) -> tuple[list[Bench], list[str]]:
+    """The rows of a family of machines that constants are fitted on, and what is left out, in words."""
+    every, warnings = gathered(path, [family(name).name])
+    known = notes()["fitted"]
+    others = dict.fromkeys((bench.file, bench.rows.machine) for bench in every if bench.rows.machine not in known)
+    warnings += [
+        f"left out: {file}: nothing is fitted on {machine}; name it in conf/validation/operators.yaml, fitted:"
+        for file, machine in others
+    ]
+    return [bench for bench in every if bench.rows.machine in known], warnings
 
 
 def run_links(session: Session) -> None:

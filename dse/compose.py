@@ -61,6 +61,32 @@ def own_folders() -> list[Path]:
 
 
 @contextlib.contextmanager
+def beside(folders: Sequence[Path]) -> Iterator[None]:
+    """Folders of one's own on the search path, as `--config-dir` puts them, for commands that are no Hydra application.
+
+    Hydra's public calls take one folder alone.
+    """
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.global_hydra import GlobalHydra
+
+    if not folders or GlobalHydra.instance().is_initialized():
+        yield
+        return
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"--config-dir: there is no folder {folder}")
+    path = create_config_search_path(search_path_dir=str(conf_folder()))
+    for folder in folders:
+        path.prepend("command-line", f"file://{folder.resolve()}", anchor="schema")  # which stays last
+    Hydra.create_main_hydra2(task_name="app", config_search_path=path)
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().clear()
+
+
+@contextlib.contextmanager
 def _running() -> Iterator[None]:
     """Inside the running application, or for as long as it is asked, where there is none."""
     import hydra

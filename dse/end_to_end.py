@@ -13,18 +13,13 @@ import jax
 import numpy as np
 
 from dse.compose import own_folders
-from dse.end_to_end_plan import Library, Planned, dated, plan
+from dse.end_to_end_plan import Library, Planned, plan
 from dse.end_to_end_program import Found, Question, Timed, kinds, predict
-from dse.end_to_end_rows import Refused, factor, hashed, metric, number, read
+from dse.end_to_end_rows import ANSWERS, Refused, factor, hashed, metric, number, read
 from dse.evaluate import laid_out
 from dse.validate import EXCLUDED, FITTED, PREDICTED, Row, Validation
 
 GROUPED = ("metric", "answer", "engine", "accelerator", "model", "source", "kind_of_load")
-ANSWERS = {  # what a row is held against, in words, by the spread that it has
-    "token": "time_per_output_token", "first": "time_to_first_token", "whole": "batch_latency",
-    "first_served": "time_to_first_token, in a queue", "rate": "tokens_per_second", "chip_power": "power of a chip",
-    "engine_chosen": "tokens_per_second, batch chosen by the engine", "power": "power", "energy": "energy_per_token",
-}  # fmt: skip
 RATES = ("rate", "rate_per_chip", "requests")
 ENGINE_CHOSEN = "engine-chosen batch"
 
@@ -37,7 +32,7 @@ def validation(path: Path) -> Validation:
     asked = [index for index, one in enumerate(planned) if isinstance(one, Planned)]
     answers = dict(zip(asked, predicted([planned[index] for index in asked]), strict=True))  # type: ignore[misc]
     found = [
-        judged(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(library, row, one)
+        answered(library, row, one, answers[index]) if isinstance(one, Planned) else left_out(library, row, one)
         for index, (row, one) in enumerate(zip(rows, planned, strict=True))
     ]
     return Validation(found, groups=GROUPED, more={"spread": library.rules["spread"]})
@@ -69,8 +64,17 @@ def predicted(planned: Sequence[Planned]) -> list[Found | str]:
             if not isinstance(found, Found) or answers[index] == "" or found.missing == 0:
                 answers[index] = found
         left = [i for i in left if not (isinstance(answers[i], Found) and answers[i].missing == 0)]  # type: ignore[union-attr]
-    return [one if isinstance(one, str) else one if not (why := refused(planned[i].question, one)) else why
-            for i, one in enumerate(answers)]  # fmt: skip
+    return [counted(one.question, found) for one, found in zip(planned, answers, strict=True)]
+
+
+def counted(question: Question, found: Found | str) -> Found | str:
+    """A prediction, or why it does not count."""
+    if isinstance(found, str):
+        return found
+    try:
+        return refused(question, found) or found
+    except Exception as error:  # one row must not cost the others
+        return unexpected(error)
 
 
 def each_kind(planned: Sequence[Planned], weights: int, cache: int) -> list[Found | str]:
@@ -113,6 +117,14 @@ def value_of(one: Planned, found: Found | Timed) -> float:
     if answer == "requests":
         return rate / one.run.output
     return float(getattr(found, answer))
+
+
+def answered(library: Library, row: Mapping[str, str], one: Planned, found: Found | str) -> Row:
+    """A row with its prediction, or with why there is none."""
+    try:
+        return judged(library, row, one, found)
+    except Exception as error:  # one row must not cost the others
+        return left_out(library, row, unexpected(error))
 
 
 def judged(library: Library, row: Mapping[str, str], one: Planned, found: Found | str) -> Row:
@@ -168,7 +180,7 @@ def left_out(library: Library, row: Mapping[str, str], why: str) -> Row:
         measured, unit = (None, unit) if not found else (found * factor(row["unit"], answer), answer)
     except Refused:
         pass
-    engine = library.software.inside(dated(row)) or str(library.rules["unknown_engine"])
+    engine = library.engine(row) or str(library.rules["unknown_engine"])
     return Row(row["row_id"], engine, row["metric"], None, measured, role=EXCLUDED, note=why,
                about=about(row) | {"unit": unit})  # fmt: skip
 

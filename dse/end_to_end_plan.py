@@ -15,7 +15,7 @@ import jax
 from dse.aliases import Names, plain_name, written
 from dse.compose import component, conf_folder
 from dse.end_to_end_program import CHUNKED, STATIC, WHOLE, Question
-from dse.end_to_end_rows import Refused, Run, is_sixteen_bit, run
+from dse.end_to_end_rows import Refused, Run, check_spreads, is_sixteen_bit, run
 from dse.metrics import Mapping as Laid
 from dse.schema import build, nearest
 from hw.system import Runtime, System
@@ -47,6 +47,7 @@ class Library:
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         places = [conf_folder(), *folders]
         self.rules: Mapping[str, Any] = written(conf_folder() / RULES)
+        check_spreads(self.rules, f"conf/{RULES}")
         self.machines = Names.read("hw", places, before=self.rules["accelerator_before"])
         self.models = Names.read("model", places, after=self.rules["model_after"])
         self.software = Names.read("hw/runtime", places)
@@ -73,6 +74,12 @@ class Library:
         if key not in self._facts:
             self._facts[key] = of(*(self.part(*one) for one in parts))
         return self._facts[key]
+
+    def engine(self, row: Mapping[str, str]) -> str | None:
+        """The profile of a row's engine; those that stand for no product only where they are all that it says."""
+        apart = self.rules["stand_ins"]
+        whole = self.software.find(row["engine"])
+        return whole if whole in apart else self.software.inside(dated(row), apart)
 
     def serving(self, software: str) -> Mapping[str, Any]:
         """How a software lets prompts share the machine."""
@@ -105,9 +112,9 @@ def find_model(library: Library, row: Mapping[str, str]) -> str:
 
 def find_software(library: Library, row: Mapping[str, str], machine: str) -> tuple[str, bool]:
     """The profile of a row's engine and whether it is known; the machine's own where that is no stand-in."""
-    found = library.software.inside(dated(row))
+    found = library.engine(row)
     if found:
-        return found, True
+        return found, found != library.rules["unknown_engine"]
     stand_ins = [library.part("hw/runtime", name) for name in library.rules["own_software"]]
     if any(same(library.part("hw", machine).runtime, one) for one in stand_ins):
         return str(library.rules["unknown_engine"]), False

@@ -24,7 +24,7 @@ COLUMNS = (
     "licence", "notes", "fully_specified",
 )  # fmt: skip
 GZIP = b"\x1f\x8b"
-# Metric by the words it begins with: the answer that it is held against, its unit, and what one of it is of the answer.
+# Metric by its name, without how runs were gathered (SUFFIXES): the answer that it is held against, and its unit.
 METRICS = {
     "tpot": ("token", "s"), "itl": ("token", "s"), "ttft": ("first", "s"), "prefill_time": ("first", "s"),
     "batch_latency": ("whole", "s"), "request_latency": ("whole", "s"), "e2e_latency": ("whole", "s"),
@@ -32,6 +32,13 @@ METRICS = {
     "sample_throughput": ("requests", "1/s"), "energy_per_output_token": ("energy", "J/token"),
     "accelerator_power": ("chip_power", "W"), "system_wall_power": ("power", "W"),
 }  # fmt: skip
+SUFFIXES = ("", "_mean", "_avg", "_median", "_p50")  # of what answers are held against: the middle of many runs
+ANSWERS = {  # what a row is held against, in words, by the spread that it has
+    "token": "time_per_output_token", "first": "time_to_first_token", "whole": "batch_latency",
+    "first_served": "time_to_first_token, in a queue", "rate": "tokens_per_second", "chip_power": "power of a chip",
+    "engine_chosen": "tokens_per_second, batch chosen by the engine", "power": "power", "energy": "energy_per_token",
+}  # fmt: skip
+WIDER = ("other_machine", "unknown_engine")  # how much wider a spread is
 TAIL = re.compile(r"_(p9\d|p99\.?\d*|max|min)$")
 COUNTED = {  # what is counted in rates, as it is written, over how it is read
     r"\b(output )?(tokens?|toks?)\b": "token", r"\b(samples?|queries|query|requests?|req|prompts?)\b": "1",
@@ -146,10 +153,13 @@ def metric(row: Mapping[str, str]) -> tuple[str, str]:
     name = row["metric"].lower()
     if TAIL.search(name):
         raise Refused(f"metric: {name} is a tail; steady answers are means (task=serve gives tails)")
-    for start in sorted(METRICS, key=len, reverse=True):
-        if name == start or name.startswith(f"{start}_"):
-            return METRICS[start]
-    raise Refused(f"metric: there is no answer to {row['metric']!r}; known are {', '.join(METRICS)}")
+    found = next((METRICS[start] for start in METRICS for end in SUFFIXES if name == start + end), None)
+    if found is None:
+        raise Refused(
+            f"metric: there is no answer to {row['metric']!r}; known are {', '.join(METRICS)}, "
+            f"by themselves or with {', '.join(filter(None, SUFFIXES))}"
+        )
+    return found
 
 
 def kind(row: Mapping[str, str], rules: Mapping[str, Any]) -> str:
@@ -201,6 +211,21 @@ def run(row: Mapping[str, str], rules: Mapping[str, Any]) -> Run:
     if answer == "token" and output <= 1:
         raise Refused("output_len: a single token has no time between tokens")
     return Run(row, value, answer, unit, how, prompt, output, batch, chips, tensor, stages, expert, groups)
+
+
+def check_spreads(rules: Mapping[str, Any], place: str) -> None:
+    """Raises ValueError where a spread that rows need is not there, or is none."""
+    given = rules.get("spread") or {}
+    for name in ANSWERS:
+        pair = given.get(name)
+        if not (isinstance(pair, list) and len(pair) == 2 and 0 < pair[0] < pair[1]):
+            raise ValueError(
+                f"{place}: spread: {name}: {pair} is no spread; write [low, high] of measured over modelled"
+            )
+    for name in WIDER:
+        times = given.get(name)
+        if not isinstance(times, int | float) or times < 1:
+            raise ValueError(f"{place}: spread: {name}: {times} must be a number from 1; by how much spreads are wider")
 
 
 def is_sixteen_bit(row: Mapping[str, str]) -> bool:

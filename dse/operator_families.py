@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -51,9 +50,10 @@ class Constant(NamedTuple):
 class Rows(NamedTuple):
     """Measured rows of one machine that have one format, as columns [row].
 
-    machine : as the files call it, an alias in conf/hw; kind : how errors are told apart, such as the files' format;
-    format : a file of conf/format; shapes : what the family's `seconds` reads, the same names for all kinds, numbers of
-    how rows were measured as zeros; seconds : measured; names : by which a row is known, and held back or fitted.
+    machine : its file in conf/hw, whatever the rows call it; kind : how errors are told apart, such as the files'
+    format; format : a file of conf/format; shapes : what the family's `seconds` reads, the same names for all kinds,
+    numbers of how rows were measured as zeros; seconds : measured; names : by which a row is known, and held back or
+    fitted.
     """
 
     machine: str
@@ -87,8 +87,18 @@ class Family(Protocol):
         """Columns that a file of it has, by which a file with another name is known."""
         ...
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        """The rows of one file, by kind."""
+    @property
+    def format_column(self) -> str:
+        """The column that names the number format; bfloat16 where a file has none."""
+        ...
+
+    @property
+    def formats(self) -> Mapping[str, str]:
+        """Files of conf/format by what that column calls them; rows of others are left out."""
+        ...
+
+    def read(self, table: Any, machine: str) -> list[Rows]:
+        """The rows of one file and machine, by kind; of known formats, measured and whole (dse/operator_files.py)."""
         ...
 
     def seconds(self, chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Measured operators timed by the shipped machines: finding rows and machines, batching, putting constants in."""
+"""Measured operators timed by the machines that they ran on: batching, putting constants in."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import dse.precision  # noqa: F401
-from dse.aliases import Names
-from dse.compose import component, compose, conf_folder, plain
-from dse.operator_families import FAMILIES, Constant, Family, Rows, family
+from dse.compose import component, compose, own_folders, plain
+from dse.operator_families import FAMILIES, Constant, Family, Rows
+from dse.operator_files import machines, parts
 from dse.schema import build
 from hw.chip import Chip
 from hw.heat import State
@@ -28,13 +28,14 @@ FITTED_SHARE = 3  # one row in so many is fitted, the others are held back
 
 
 class Bench(NamedTuple):
-    """A machine in its state at full load, and rows that were measured on it, of one family and kind."""
+    """A machine in its state at full load, and rows of a file that were measured on it, of one family and kind."""
 
     family: Family
     chip: Chip
     formats: Formats
     state: State
     rows: Rows
+    file: str = ""
 
 
 def fitted(names: Iterable[str]) -> np.ndarray:
@@ -42,61 +43,34 @@ def fitted(names: Iterable[str]) -> np.ndarray:
     return np.array([zlib.crc32(name.encode()) % FITTED_SHARE == 0 for name in names], bool)
 
 
-@functools.cache
-def machines() -> Names:
-    """The shipped machines by all their names."""
-    return Names.read("hw", [conf_folder()])
-
-
-@functools.cache
 def built(machine: str, number_format: str) -> tuple[Chip, Formats, State]:
-    """The chip of a machine, the formats, and the state that it settles in."""
+    """The chip of a machine by any of its names, the formats, and the state that it settles in."""
     name = machines().find(machine)
     if name is None:
         raise ValueError(f"machine: {machines().missing(machine, 'accelerator')}")
+    return _built(name, number_format, tuple(own_folders()))
+
+
+@functools.cache
+def _built(name: str, number_format: str, _folders: tuple[Path, ...]) -> tuple[Chip, Formats, State]:
     config = plain(compose([f"hw={name}", f"format={number_format}"]))
     system, formats = build(config["hw"], "hw"), build(config["format"], "format")
     return system.chip, formats, system.chip.settle(formats)
 
 
-def files(path: Path, wanted: Sequence[str] = tuple(FAMILIES)) -> list[tuple[Family, Path, str]]:
-    """Each file of rows under a path (or the path itself) with its family and its machine's name.
-
-    A file is called MACHINE__FAMILY__SOFTWARE.csv.gz; one with another name is known by its columns, and its machine by
-    its column `system`.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"data: there is no {path}; name a file of operators, or a folder of such files")
-    paths = [path] if path.is_file() else sorted(path.glob("*__*__*.csv*")) or sorted(path.glob("*/*__*__*.csv*"))
-    known, found = {name: family(name) for name in wanted}, []
-    for one in paths:
-        words = one.name.split("__")
-        if len(words) > 2:
-            found += [(known[words[1]], one, words[0])] if words[1] in known else []
-        else:
-            found.append(_by_columns(one, known.values()))
-    return found
-
-
-def _by_columns(path: Path, known: Iterable[Family]) -> tuple[Family, Path, str]:
-    import pandas as pd
-
-    head = pd.read_csv(path, nrows=1)
-    for one in known:
-        if one.columns <= set(head) and "system" in head:
-            return one, path, str(head.system[0])
-    raise ValueError(
-        f"data: {path.name} is of no known family; call it MACHINE__FAMILY__SOFTWARE.csv, or give it a column 'system'"
-    )
+def gathered(path: Path, wanted: Sequence[str] = tuple(FAMILIES)) -> tuple[list[Bench], list[str]]:
+    """All rows under a path with the machines that they were measured on; and how many are left out, in words."""
+    found, warnings = parts(path, wanted)
+    return [
+        Bench(part.family, *built(part.machine, rows.format), rows, part.file)
+        for part in found
+        for rows in part.family.read(part.table, part.machine)
+    ], warnings
 
 
 def benches(path: Path, wanted: Sequence[str] = tuple(FAMILIES)) -> list[Bench]:
-    """All rows under a path with the machines that they were measured on."""
-    found = []
-    for one, file, machine in files(path, wanted):
-        for rows in one.read(file, machine):
-            found.append(Bench(one, *built(machine, rows.format), rows))
-    return found
+    """All rows under a path that can be timed."""
+    return gathered(path, wanted)[0]
 
 
 # ---- constants --------------------------------------------------------------------------------------------------
@@ -156,8 +130,10 @@ def key(constant: Constant, machine: str) -> str:
 
 def modelled(bench: Bench, given: Mapping[str, float] | None = None) -> np.ndarray:
     """Modelled seconds [row], everything as configured but what is given by key."""
-    constants = tuple(constant for constant in bench.family.constants if applies(constant, bench))
     given, machine = given or {}, bench.rows.machine
+    constants = tuple(  # a chip has its own already; other machines lack some of the places
+        c for c in bench.family.constants if applies(c, bench) and (c.of_rows or key(c, machine) in given)
+    )
     values = [jnp.asarray(given.get(key(c, machine), shipped(c, bench))) for c in constants]
     ask, leafy = _timer(bench.family, constants), leaves((bench.chip, bench.formats, bench.state))
     found = []

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from dse.operator_families import FAMILIES
-from dse.operator_rows import Bench, benches, fitted, modelled, notes
+from dse.operator_files import left_out
+from dse.operator_rows import Bench, fitted, gathered, modelled, notes
 from dse.validate import PREDICTED, Row, Validation
 
 BAND = (0.05, 0.95)  # of the fitted rows' measured / modelled: the band around a prediction
@@ -23,15 +24,15 @@ def validation(path: Path) -> Validation:
     Of machines that constants were fitted on, the rows whose name's check sum says so are held back; of others, all.
     """
     folder = path / "operators" if (path / "operators").is_dir() else path
-    every = benches(folder, tuple(FAMILIES))
-    found = [bench for bench in every if not _refusal(bench)]
-    refused = [bench for bench in every if _refusal(bench)]
-    warnings = [f"left out: {b.family.name} {b.rows.kind} of {b.rows.machine}: {_refusal(b)}" for b in refused]
-    if not found:
-        raise ValueError(f"data: there are no operators in {folder}; files are called MACHINE__FAMILY__SOFTWARE.csv.gz")
-    pairs = [(bench, modelled(bench)) for bench in found]
+    every, warnings = gathered(folder, tuple(FAMILIES))
+    answers = [(bench, _timed(bench)) for bench in every]
+    warnings += [_refused(bench, why) for bench, why in answers if isinstance(why, str)]
+    pairs = [(bench, seconds) for bench, seconds in answers if not isinstance(seconds, str)]
+    if not pairs:
+        why = "; ".join(warnings) or "its files have no rows that are timed"
+        raise ValueError(f"data: there are no operators in {folder} that can be timed: {why}")
     known = set(notes()["fitted"])
-    held = [~fitted(bench.rows.names) | (bench.rows.machine not in known) for bench in found]
+    held = [~fitted(bench.rows.names) | (bench.rows.machine not in known) for bench, _ in pairs]
     count = sum(int(which.sum()) for which in held)
     share = min(1.0, MOST_ROWS / max(count, 1))
     random, rows = np.random.default_rng(SEED), []
@@ -43,9 +44,22 @@ def validation(path: Path) -> Validation:
     return Validation(rows, warnings, {"held_back": count, "listed": len(rows), "errors": errors} | _all(pairs, held))
 
 
-def _refusal(bench: Bench) -> str:
-    """Why the machine cannot compute in the format of these rows; empty where it can."""
-    return bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
+def _timed(bench: Bench) -> np.ndarray | str:
+    """Modelled seconds [row], or why there are none."""
+    refusal = bench.chip.engine.refusal(bench.formats.weights, bench.formats.activations)
+    if refusal:
+        return refusal
+    try:
+        return modelled(bench)
+    except AttributeError as error:  # an engine of another kind; one machine must not cost the others
+        return f"rows of {bench.family.name} cannot be timed by this engine: {error}"
+
+
+def _refused(bench: Bench, why: str) -> str:
+    """That these rows are not counted, in words."""
+    rows = bench.rows
+    where = f"{bench.file}, {bench.family.name} {rows.kind} of {rows.machine}"
+    return left_out(len(rows.seconds), where, why)
 
 
 def _band(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> tuple[float, float]:

@@ -6,7 +6,6 @@ Libraries turn queries and keys, and leave keys and values in the cache, within 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -53,9 +52,9 @@ def heads(table: Any, machine: str, tokens: Any, past: Any, split: bool) -> list
     Kernels of wide queries on a narrow cache compute in the narrow format.
     """
     table = table.assign(tokens=tokens, past=past)
-    for name, usual in {"head_dim": HEAD, "window_size": 0, "kv_cache_dtype": "bfloat16"}.items():
+    for name, usual in {"head_dim": HEAD, "window_size": 0}.items():
         table = table if name in table else table.assign(**{name: usual})
-    table = table[(table.num_heads <= MOST_SHARED * table.num_key_value_heads) & (table.latency > 0)]
+    table = table[table.num_heads <= MOST_SHARED * table.num_key_value_heads]
     single = np.where(table.num_heads == table.num_key_value_heads, OWN, "")
     kinds = table.kv_cache_dtype + np.where(table.window_size > 0, WINDOW, single if split else "")
     columns = {"sequences": "batch_size", "heads": "num_heads", "keys": "num_key_value_heads", "head": "head_dim",
@@ -67,7 +66,7 @@ def latents(table: Any, machine: str, tokens: Any, past: Any, formats: Mapping[s
     """Rows of heads with shared latents, by what the cache holds; one of each, though several devices have it."""
     table = table.assign(tokens=tokens, past=past)
     shape = ["kv_cache_dtype", "num_heads", "batch_size", "tokens", "past"]
-    table = table[table.latency > 0].groupby(shape, as_index=False).latency.median()
+    table = table.groupby(shape, as_index=False).latency.median()
     columns = {"sequences": "batch_size", "heads": "num_heads", "tokens": "tokens", "past": "past"}
     return _rows(table, table.kv_cache_dtype, machine, columns, formats)
 
@@ -103,6 +102,7 @@ class ContextAttention:
 
     name = "context_attention"
     columns = frozenset({"isl", "num_heads", "num_key_value_heads", "latency"})
+    format_column, formats = "kv_cache_dtype", FORMATS
     constants = (
         Constant(PROMPT + "masked", 100.0, 1.0, 1e3, kinds=SHARED),
         Constant(PROMPT + "softmax", 30.0, 0.1, 300.0, kinds=SHARED),
@@ -111,10 +111,7 @@ class ContextAttention:
         Constant(PROMPT + "start", 8e-6, 1e-7, 1e-4, "s", alone=True, kinds=SHARED),
     )
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        table = pd.read_csv(path)
+    def read(self, table: Any, machine: str) -> list[Rows]:
         table = table[table.isl > 1]
         return heads(table, machine, table.isl, 0, split=False)
 
@@ -127,6 +124,7 @@ class GenerationAttention:
 
     name = "generation_attention"
     columns = frozenset({"step", "num_heads", "num_key_value_heads", "latency"})
+    format_column, formats = "kv_cache_dtype", FORMATS
     constants = (
         Constant(SINGLE + "split", 5e4, 1e3, 1e6, alone=True, kinds=EVERY),
         Constant(SINGLE + "filled", 0.4, 0.1, 4.0, kinds=EVERY),
@@ -150,10 +148,7 @@ class GenerationAttention:
         Constant(GROUP + "half", 700.0, 50.0, 5e4, alone=True, kinds=SHARED),
     )
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        table = pd.read_csv(path)
+    def read(self, table: Any, machine: str) -> list[Rows]:
         return heads(table, machine, 1, table.step, split=True)
 
     def seconds(self, chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]) -> Any:
@@ -166,14 +161,12 @@ class ContextLatent:
 
     name = "context_mla"
     columns = frozenset({"isl", "num_heads", "tp_size", "latency"})
+    format_column, formats = "kv_cache_dtype", dict.fromkeys(FORMATS, FORMATS[WIDE])
     constants = ()
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        table = pd.read_csv(path)
+    def read(self, table: Any, machine: str) -> list[Rows]:
         table = table[table.isl > 1]
-        return latents(table, machine, table.isl, 0, dict.fromkeys(FORMATS, FORMATS[WIDE]))
+        return latents(table, machine, table.isl, 0, self.formats)
 
     def seconds(self, chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]) -> Any:
         return latent(chip, formats, state, shape, 0.0)
@@ -184,13 +177,11 @@ class GenerationLatent:
 
     name = "generation_mla"
     columns = frozenset({"step", "num_heads", "tp_size", "latency"})
+    format_column, formats = "kv_cache_dtype", FORMATS
     constants = ()
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        table = pd.read_csv(path)
-        return latents(table, machine, 1, table.step, FORMATS)
+    def read(self, table: Any, machine: str) -> list[Rows]:
+        return latents(table, machine, 1, table.step, self.formats)
 
     def seconds(self, chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]) -> Any:
         return latent(chip, formats, state, shape, 1e9)

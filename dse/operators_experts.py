@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -53,6 +52,7 @@ class Experts:
 
     name = "moe"
     columns = frozenset({"num_tokens", "topk", "num_experts", "distribution", "latency"})
+    format_column, formats = "moe_dtype", FORMATS
     constants = (
         Constant(EXPERTS + "sustained_fraction", 0.8, 0.1, 1.0, alone=True),
         Constant(EXPERTS + "rescaling", 250.0, 1.0, 1e4, kinds=("fp8_block",)),
@@ -64,14 +64,10 @@ class Experts:
         Constant("rows.moe.w4a16_mxfp4.launch", 40e-6, 1e-7, 1e-3, "s", kinds=("w4a16_mxfp4",)),
     )
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        table = pd.read_csv(path)
-        for name in {"moe_dtype", "kernel_source"} - set(table):
-            table[name] = "bfloat16"
-        table = table[(table.latency > 0) & ((table.num_tokens > 1) | (table.moe_ep_size == 1))]
-        return [_rows(part, str(kind), machine) for kind, part in table.groupby("moe_dtype") if kind in FORMATS]
+    def read(self, table: Any, machine: str) -> list[Rows]:
+        table = table if "kernel_source" in table else table.assign(kernel_source="")
+        table = table[(table.num_tokens > 1) | (table.moe_ep_size == 1)]
+        return [_rows(part, str(kind), machine) for kind, part in table.groupby("moe_dtype")]
 
     def seconds(self, chip: Chip, formats: Formats, state: State, shape: Mapping[str, Any]) -> Any:
         local, load, gated = jnp.ceil(shape["width"] / shape["slices"]), shape["load"], shape["gated"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -43,6 +42,7 @@ class Gemm:
 
     name = "gemm"
     columns = frozenset({"gemm_dtype", "m", "n", "k", "latency"})
+    format_column, formats = "gemm_dtype", FORMATS
     constants = (
         Constant(PRODUCTS + "start", 2.2e-6, 1e-8, 1e-4, "s"),
         Constant(PRODUCTS + "sustained_fraction", 0.85, 0.1, 1.0),
@@ -62,11 +62,9 @@ class Gemm:
         Constant("rows.gemm.fp8_block.passes", 1.5, 0.01, 50.0, kinds=("fp8_block",)),
     )
 
-    def read(self, path: Path, machine: str) -> list[Rows]:
-        import pandas as pd
-
-        found, table = [], pd.read_csv(path)
-        for kind, part in table[table.gemm_dtype.isin(FORMATS)].groupby("gemm_dtype"):
+    def read(self, table: Any, machine: str) -> list[Rows]:
+        found = []
+        for kind, part in table.groupby("gemm_dtype"):
             shapes = {name: np.asarray(part[name], float) for name in "mnk"}
             names = np.array([f"gemm m={m} n={n} k={k}" for m, n, k in zip(part.m, part.n, part.k, strict=True)])
             zeros = {name: np.zeros(len(part)) for name in ZEROS}

@@ -2,6 +2,7 @@
 
 `python -m dse.runtime_fit [FILE] [PROFILE...]` prints the constants with their standard errors, the errors before and
 after on the fitted rows and on those that nothing is fitted on, and the spreads that hold nine of ten fitted rows.
+With the word `write` it puts the constants into the profiles' files; `--config-dir FOLDER` adds profiles of one's own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from dse.calibrate_write import put
+from dse.compose import beside
 from dse.end_to_end import RATES, planned_or_refused, predicted, role, spread_name, value_of
 from dse.end_to_end_plan import Library, Planned
-from dse.end_to_end_program import Found, kinds, slopes, stacked
+from dse.end_to_end_program import Found, Question, kinds, slopes, stacked
 from dse.end_to_end_rows import read
+from dse.help import own_folders
 from dse.measured import folder
+from dse.store import write_whole
 from dse.validate import FITTED
-from hw.system import Runtime
+from hw.units import readable
 
 NAMES = ("step_time", "layer_time", "hidden_exchange")
 LEAST, MOST = np.zeros(3), np.array([60e-3, 300e-6, 0.9])  # s, s, share: the box that constants are sought in
@@ -68,8 +73,12 @@ def values_and_slopes(planned: Sequence[Planned]) -> tuple[np.ndarray, np.ndarra
 
 def with_constants(planned: Sequence[Planned], constants: np.ndarray) -> list[Planned]:
     """The rows with other constants of their software."""
-    runtime = Runtime(*(float(one) for one in constants))  # type: ignore[arg-type]
-    return [replace(one, question=replace(one.question, runtime=runtime)) for one in planned]
+    given = {name: float(value) for name, value in zip(NAMES, constants, strict=True)}
+
+    def moved(question: Question) -> Question:
+        return replace(question, runtime=replace(question.runtime, **given))  # type: ignore[arg-type]
+
+    return [replace(one, question=moved(one.question)) for one in planned]
 
 
 def fitted(planned: Sequence[Planned]) -> Fit:
@@ -137,11 +146,19 @@ def told(name: str, logs: np.ndarray) -> str:
 
 
 def main(words: Sequence[str]) -> None:
-    """Fit every profile that enough rows speak of."""
-    path = Path(words[0]) if words else folder() / "end_to_end.csv.gz"
-    library = Library()
+    """Fit every profile that enough rows speak of, as the words ask."""
+    folders = own_folders(words)
+    taken = {"write", "--config-dir", "-cd", *map(str, folders)}
+    rest = [word for word in words if word not in taken and not word.startswith("--config-dir=")]
+    path = Path(rest[0]) if rest else folder() / "end_to_end.csv.gz"
+    with beside(folders):
+        fit_all(Library(folders), path, rest[1:], "write" in words)
+
+
+def fit_all(library: Library, path: Path, wanted: Sequence[str], write: bool) -> None:
+    """The profiles named, or all that the rows of a file speak of."""
     planned = [one for row in read(path) if isinstance(one := planned_or_refused(library, row), Planned)]
-    profiles = list(words[1:]) or sorted({one.software for one in planned if one.known})
+    profiles = list(wanted) or sorted({one.software for one in planned if one.known})
     after: list[Planned] = []
     for name in profiles:
         own = [one for one in planned if one.software == name]
@@ -153,9 +170,10 @@ def main(words: Sequence[str]) -> None:
             after += own
             continue
         fit = fitted(good)
-        for constant, value, error in zip(NAMES, fit.constants, fit.errors, strict=True):
-            unit, size = ("", 1.0) if constant == "hidden_exchange" else (" us", 1e6)
-            print(f"  {constant}: {value * size:.4g}{unit}  # standard error {error * size:.2g}, {fit.rows} rows")
+        for constant, (value, source) in lines(fit).items():
+            print(f"  {constant}: {value}  # {source}")
+        if write:
+            put_constants(library.software.files[name], fit)
         moved = with_constants(own, fit.constants)
         after += moved
         for which, words_for in ((True, "fitted"), (False, "predicted")):
@@ -163,6 +181,36 @@ def main(words: Sequence[str]) -> None:
                 chosen = [one for one in rows if declared(library, one) is which and usable(one)]
                 print(told(f"{words_for}, {when}", logs_of(chosen)[1]))
     print_spreads([one for one in after if declared(library, one)])
+
+
+def lines(fit: Fit) -> dict[str, tuple[str, str]]:
+    """Each constant as a file has it, and where it comes from."""
+    found = {}
+    for name, value, error, most in zip(NAMES, fit.constants, fit.errors, MOST, strict=True):
+        unit = "" if name == "hidden_exchange" else "s"
+        near = f"standard error {told_value(error, unit, 2)}"
+        if not np.isfinite(error):
+            value = most if value > most / 2 else 0.0
+            near = "at its upper limit" if value else "at its lower limit"
+        source = f"derived: fitted on {fit.rows} published runs, python -m dse.runtime_fit write; {near}"
+        found[name] = told_value(value, unit, 3), source
+    return found
+
+
+def told_value(value: float, unit: str, digits: int) -> str:
+    """A value with so many digits, in a readable unit."""
+    factor, short = readable(unit, float(value)) if unit else (1.0, "")
+    return f"{value * factor:.{digits}g} {short}".strip()
+
+
+def put_constants(path: Path, fit: Fit) -> None:
+    """The constants in a profile's file, its comments and aliases kept; raises ValueError where a line lacks."""
+    text = path.read_text()
+    for name, (value, source) in lines(fit).items():
+        text = put(text, [name], value)
+        text = put(text, ["sources", name], f'"{source}"')
+    write_whole(path, text)
+    print(f"  changed: {path}")
 
 
 def declared(library: Library, one: Planned) -> bool:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from running import run_here
 
-from dse.aliases import Names, plain_name
+from dse.aliases import Names, plain_name, written
 from dse.compose import conf_folder
 from dse.end_to_end import planned_or_refused, predicted, role, validation, value_of
 from dse.end_to_end_plan import Library, Planned
 from dse.end_to_end_program import Found
-from dse.end_to_end_rows import COLUMNS, factor, number, read
+from dse.end_to_end_rows import COLUMNS, METRICS, check_spreads, factor, metric, number, read
 from dse.measured import folder
 from dse.validate import EXCLUDED, FITTED, PREDICTED, grouped, report
 
@@ -144,6 +144,10 @@ def test_units_as_rows_write_them(given: str, wanted: str, size: float) -> None:
         ({"precision": ""}, "precision is missing"),
         ({"metric": "ttft_p99"}, "is a tail"),
         ({"metric": "happiness"}, "there is no answer to 'happiness'"),
+        ({"metric": "ttft_std"}, "there is no answer to 'ttft_std'"),
+        ({"metric": "tpot_variance"}, "there is no answer to 'tpot_variance'"),
+        ({"metric": "ttft_slo_attainment"}, "there is no answer"),
+        ({"metric": "ttft_p75"}, "there is no answer"),
         ({"scenario": "serving, fixed concurrency, disagg"}, "other machines"),
         ({"scenario": "on the moon"}, "is not known"),
         ({"notes": "EAGLE speculative decoding"}, "guessed ahead"),
@@ -262,6 +266,56 @@ def test_one_bad_row_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert bad.role == EXCLUDED
     assert "unexpected: RuntimeError: nobody thought of this" in bad.note
     assert good.modelled
+
+
+def test_one_answer_that_cannot_be_judged_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dse import end_to_end
+
+    usual = end_to_end.value_of
+
+    def value(one: Planned, answer: Any) -> float:
+        if one.run.row["row_id"] == "bad":
+            raise KeyError("nobody thought of this")
+        return usual(one, answer)
+
+    monkeypatch.setattr(end_to_end, "value_of", value)
+    bad, good = validation(write(tmp_path / "rows.csv", full(row_id="bad"), full())).rows
+    assert bad.role == EXCLUDED
+    assert "unexpected: KeyError" in bad.note
+    assert good.modelled
+
+
+@pytest.mark.parametrize(("name", "given"), [("first_served", None), ("rate", [2, 1]), ("other_machine", None)])
+def test_a_spread_that_is_missing_is_named_at_once(library: Library, name: str, given: Any) -> None:
+    spread = {key: pair for key, pair in library.rules["spread"].items() if key != name}
+    with pytest.raises(ValueError, match=f"rules.yaml: spread: {name}"):
+        check_spreads({"spread": spread | ({name: given} if given else {})}, "rules.yaml")
+
+
+@pytest.mark.parametrize("metric_name", ["tpot", "TTFT_mean", "accelerator_power_mean", "output_throughput_per_accel"])
+def test_means_and_medians_have_answers(metric_name: str) -> None:
+    assert metric(full(metric=metric_name)) in METRICS.values()
+
+
+@pytest.mark.parametrize(
+    ("engine", "wanted", "known"),
+    [
+        ("vLLM 0.6, CUDA graphs", "vllm", True), ("vLLM (ideal batching)", "vllm", True), ("graphs", "graphs", True),
+        ("home-made, CUDA graphs", "generic", False), ("a generic loop", "generic", False),
+        ("generic", "generic", False),
+    ],
+)  # fmt: skip
+def test_stand_ins_are_no_part_of_a_name(library: Library, engine: str, wanted: str, known: bool) -> None:
+    planned = planned_or_refused(library, full(engine=engine))
+    assert isinstance(planned, Planned), planned
+    assert (planned.software, planned.known) == (wanted, known)
+
+
+def test_every_software_says_how_it_serves(library: Library) -> None:
+    """Or it would have the rules of software that nobody knows."""
+    named = {stem for stem, path in library.software.files.items() if written(path).get("aliases")}
+    assert named == set(library.rules["serving"]) - {"otherwise"}
+    assert set(library.software.files) - named == set(library.rules["stand_ins"])
 
 
 def test_packed_and_plain_files_say_the_same(tmp_path: Path) -> None:

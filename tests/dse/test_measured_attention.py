@@ -15,22 +15,22 @@ DATA = folder() / "operators"
 # those of docs and of the report; kinds with quirks of libraries (windows over wide caches; heads with keys of their
 # own, and latents, on the older machine) are not held.
 HELD = {
-    ("context_attention", "a100_sxm", "bfloat16"): (0.16, 0.42),
-    ("context_attention", "h100_sxm", "bfloat16"): (0.09, 0.25),
-    ("context_attention", "h100_sxm", "fp8"): (0.08, 0.25),
-    ("context_mla", "h100_sxm", "bfloat16"): (0.15, 0.40),
-    ("generation_attention", "a100_sxm", "bfloat16"): (0.08, 0.46),
-    ("generation_attention", "h100_sxm", "bfloat16"): (0.08, 0.22),
-    ("generation_attention", "h100_sxm", "bfloat16 own"): (0.08, 0.24),
-    ("generation_attention", "h100_sxm", "fp8"): (0.07, 0.28),
-    ("generation_attention", "h100_sxm", "fp8 own"): (0.08, 0.24),
-    ("generation_attention", "h100_sxm", "fp8 window"): (0.10, 0.25),
-    ("generation_mla", "h100_sxm", "bfloat16"): (0.19, 0.44),
-    ("moe", "a100_sxm", "bfloat16"): (0.10, 0.28),
-    ("moe", "h100_sxm", "bfloat16"): (0.15, 0.70),
-    ("moe", "h100_sxm", "fp8"): (0.14, 0.65),
-    ("moe", "h100_sxm", "fp8_block"): (0.16, 0.48),
-    ("moe", "h100_sxm", "w4a16_mxfp4"): (0.22, 0.50),
+    ("context_attention", "dgx_a100", "bfloat16"): (0.16, 0.42),
+    ("context_attention", "dgx_h100", "bfloat16"): (0.09, 0.25),
+    ("context_attention", "dgx_h100", "fp8"): (0.08, 0.25),
+    ("context_mla", "dgx_h100", "bfloat16"): (0.15, 0.40),
+    ("generation_attention", "dgx_a100", "bfloat16"): (0.08, 0.46),
+    ("generation_attention", "dgx_h100", "bfloat16"): (0.08, 0.22),
+    ("generation_attention", "dgx_h100", "bfloat16 own"): (0.08, 0.24),
+    ("generation_attention", "dgx_h100", "fp8"): (0.07, 0.28),
+    ("generation_attention", "dgx_h100", "fp8 own"): (0.08, 0.24),
+    ("generation_attention", "dgx_h100", "fp8 window"): (0.10, 0.25),
+    ("generation_mla", "dgx_h100", "bfloat16"): (0.19, 0.44),
+    ("moe", "dgx_a100", "bfloat16"): (0.10, 0.28),
+    ("moe", "dgx_h100", "bfloat16"): (0.15, 0.70),
+    ("moe", "dgx_h100", "fp8"): (0.14, 0.65),
+    ("moe", "dgx_h100", "fp8_block"): (0.16, 0.48),
+    ("moe", "dgx_h100", "w4a16_mxfp4"): (0.22, 0.50),
 }
 
 

@@ -30,7 +30,8 @@ MACHINES: dict[str, tuple[str, ...]] = {
     "torus": ("hw=dgx_h100", "format=fp8", "hw/link@hw.levels.server.link=ici_torus", "hw.levels.server.fanout=16"),
 }
 NIGHTLY = ("gates", "charge", "torus")
-GIVEN = ("fanout", ".width", ".floats", ".integers", "link.columns")  # the mapping tiles them; a width must take the format
+# The mapping tiles the ones; the others must take the format.
+GIVEN = ("fanout", ".width", ".floats", ".integers", "link.columns")
 FAR = 2.5  # factors of e that a number may lie from the shipped one
 MANY = settings(max_examples=100, deadline=None)
 
