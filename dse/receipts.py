@@ -75,6 +75,8 @@ def show(found: Sequence[Mapping[str, Any]]) -> None:
         if one["needs"]:
             shares = ", ".join(f"{name} {share:.2%}" for name, share in one["needs"].items())
             console.print(f"  {one['mapping']}; needs of the peaks: {shares}; {one['stopped_by']}", style="dim")
+        for words in one["notes"]:
+            console.print(f"  {words}", style="dim")
     if len(found) == 1:
         show_more(found[0])
     counts = Counter(one["verdict"]["kind"] for one in found)
@@ -89,8 +91,6 @@ def verdict_in_words(one: Mapping[str, Any]) -> str:
 
 def show_more(one: Mapping[str, Any]) -> None:
     """What a single receipt has beside its line."""
-    for words in one["notes"]:
-        console.print(words)
     for shown in one["tables"]:
         table(shown["title"], shown["heads"], [[cell_in_words(cell) for cell in row] for row in shown["rows"]])
     for name, what in one["assumed"].items():
