@@ -75,9 +75,14 @@ def read_column(column: Any, given: Sequence[str]) -> Known:
 
 
 def from_source(found: Template, source: str) -> list[str]:
-    """Paths of the machine's numbers that come from that source, or are derived from it."""
-    stated = {path: words for path, _, words in quantities(found.config["hw"], "hw")}
-    return [path for path in leaf_paths(found.candidate.hw, "hw") if source and cites(stated.get(path, ""), source)]
+    """Paths of the machine's numbers that come from that source, or are derived from it; counts of parts apart."""
+    stated = {path: words for path, _, words in quantities(found.config["hw"], "hw") if cites(words, source)}
+    rules = {path: rule_at(found.config, path.split(".")) for path in stated}
+    return [
+        path
+        for path in leaf_paths(found.candidate.hw, "hw")
+        if source and path in stated and not ((rule := rules[path]) and rule.whole)
+    ]
 
 
 def cites(words: str, source: str) -> bool:
@@ -126,8 +131,8 @@ def figure_unit(candidate: Candidate, path: str) -> str:
 
 
 def read_energy(candidate: Candidate) -> Any:
-    """Joules to read a byte of the fastest tier at its own pins; of a memory inside the cores, whose energy is stated up
-    to the arithmetic, that."""
+    """Joules to read a byte of the fastest tier at its own pins; of a memory inside the cores, whose energy is stated
+    up to the arithmetic, that."""
     chip = candidate.hw.chip
     state = chip.settle(candidate.format)
     pins = chip.tiers[0].byte_energy(state.tiers[0])

@@ -41,8 +41,8 @@ def step_of(candidate: Candidate) -> Step:
 
 
 def prompt_operations(candidate: Candidate) -> float:
-    """Operations of products to fill prompts, for each token of an answer: a prompt's, as far as it is not in the cache
-    and is filled here, over the tokens of its answer. Its reads of weights may be those of steps, in the same passes."""
+    """Operations of products to fill prompts, for each token of an answer: a prompt's, as far as it is not in the
+    cache and is filled here, over the tokens of its answer. Its weights may be read by steps, in the same passes."""
     serving, model = candidate.serving, candidate.model
     if candidate.prefill is not None:
         return 0.0

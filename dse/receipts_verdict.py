@@ -73,10 +73,9 @@ def judged(claimed: float, width: float, found: Modelled, more: bool) -> Verdict
         needed = 1 / given(found.bound)
         words = f"needs {needed:.0%} of what {found.bound_words} allows, more than any mapping gives without losses"
         return Verdict(NEEDS, words, needed)
-    most = max(given(found.bound), given(found.lossless))
-    return Verdict(
-        IMPOSSIBLE, f"{found.bound_words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY)
-    )
+    options = (given(found.bound), found.bound_words), (given(found.lossless), "the machine without losses")
+    most, words = max(options, key=lambda option: option[0])
+    return Verdict(IMPOSSIBLE, f"{words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY))
 
 
 def unless_input(verdict: Verdict, inputs: Sequence[str], source: str) -> Verdict:

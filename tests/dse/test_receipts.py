@@ -122,7 +122,7 @@ def test_the_mildest_reading_of_a_rounded_claim_counts() -> None:
     ("least", "kind", "words"),
     [(1.0, EVERYWHERE, "holds at 2 of 2 points"), (2.0, SOMEWHERE, "holds at 1 of 2 points"),
      (3.2, SOMEWHERE, "1 of them inside the spread alone"), (4.0, NEEDS, "needs 80% of the machine without losses"),
-     (8.0, NEEDS, "needs 80% of what the peaks allow"), (20.0, IMPOSSIBLE, "beyond the 5 of the machine without losses")],
+     (8.0, NEEDS, "needs 80% of what the peaks allow"), (20.0, IMPOSSIBLE, "beyond the 5 of the machine")],
 )  # fmt: skip
 def test_a_ratio_holds_at_all_points_at_some_at_none_or_never(least: float, kind: str, words: str) -> None:
     verdict = over_grid("speed", least, Grid([1.0, 3.0], [1.1, 3.3], lossless=5.0, peaks=10.0))
@@ -130,8 +130,9 @@ def test_a_ratio_holds_at_all_points_at_some_at_none_or_never(least: float, kind
 
 
 def test_impossible_is_beyond_the_peaks_and_beyond_the_machine_without_losses() -> None:
-    for lossless, bound in ((400.0, 300.0), (300.0, 400.0)):
+    for lossless, bound, words in ((400.0, 300.0, "without losses"), (300.0, 400.0, "the wall")):
         found = FOUND._replace(lossless=lossless, bound=bound)
+        assert words in judged(401, 0.0, found, more=True).words
         assert [judged(claimed, 0.0, found, more=True).kind for claimed in (399, 401)] == [NEEDS, IMPOSSIBLE]
 
 
@@ -276,7 +277,7 @@ def test_a_machine_is_once_as_good_as_itself(bench: Bench, modelled: float) -> N
 
 
 def test_energy_is_compared_at_the_pins(bench: Bench) -> None:
-    """3.9 pJ a bit of HBM3, without its way over the die; of SRAM inside the cores, what brings it to the arithmetic."""
+    """3.9 pJ a bit of HBM3, without its way over the die; of SRAM inside the cores, up to the arithmetic."""
     found = bench.template(GPUS)
     assert float(read_energy(found.candidate)) == pytest.approx(3.9e-12 * 8)
     card = bench.template(CARD)
