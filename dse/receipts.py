@@ -27,7 +27,8 @@ def run(session: Session) -> None:
     for number, claim in enumerate(claims, 1):
         console.print(f"{number} of {len(claims)}: {claim.name}, {time.perf_counter() - start:.0f} s")
         found.append(entry(claim, checked(claim, bench)))
-    content = {"receipts": found, "counts": dict(Counter(one["verdict"]["kind"] for one in found))} | about(session)
+    counted = dict(Counter(one["verdict"]["kind"] for one in found))
+    content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
     session.folder.mkdir(parents=True, exist_ok=True)
     write_json(session.folder / "receipts.json", content)
     write_whole(session.folder / "receipts.html", page(content))

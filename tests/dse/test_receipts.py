@@ -38,6 +38,7 @@ from dse.receipts_bench import (
 )
 from dse.receipts_bounds import needs, sizes, step_of
 from dse.receipts_page import page
+from dse.receipts_table import table
 from dse.receipts_verdict import (
     EVERYWHERE,
     IMPOSSIBLE,
@@ -411,6 +412,7 @@ def test_the_page_is_whole_and_loads_nothing(bench: Bench, modelled: float) -> N
     content = {
         "receipts": json.loads(json.dumps(entries)),
         "counts": {WITHIN: 1},
+        "seconds": 90.0,
         "created": "2026-01-01T00:00:00",
         "command": "dse",
     }
@@ -420,3 +422,12 @@ def test_the_page_is_whole_and_loads_nothing(bench: Bench, modelled: float) -> N
     assert not re.search(r"(src|href)=\"(?!#)", text)
     assert all(f'id="n{i}"' in text for i in range(3))
     assert not re.search(r"\b(nan|inf|None)\b", text)
+    told = table(content)
+    assert "1.5 minutes" in told
+    assert [line.count("|") for line in told.splitlines()[2:]] == [7] * 5
+
+
+def test_the_page_of_the_documentation_has_every_claim() -> None:
+    text = (conf_folder().parent / "docs" / "receipts.md").read_text(encoding="utf-8")
+    written = text.partition("<!-- receipts -->")[2].partition("<!-- end of receipts -->")[0]
+    assert set(re.findall(r"^\| `(\w+)`", written, re.M)) == {path.stem for path in FILES}
