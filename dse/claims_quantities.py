@@ -9,7 +9,20 @@ from dse.claims import Claim, Quantity, machines_of
 from dse.claims_values import Known, known, unit_of
 from dse.problem import Template
 from dse.receipts_bench import Bench
-from dse.receipts_verdict import IMPOSSIBLE, WITHIN, Line, Modelled, Receipt, Table, Verdict, in_unit, judged
+from dse.receipts_verdict import (
+    IMPOSSIBLE,
+    INPUT,
+    WITHIN,
+    Line,
+    Modelled,
+    Receipt,
+    Table,
+    Verdict,
+    in_unit,
+    judged,
+    optimism,
+    unless_input,
+)  # fmt: skip
 from dse.session import command_line
 
 SENSES = ("more", "less")
@@ -59,6 +72,7 @@ class Number(Claim):
             [best],
             self._overall(list(lines.values()), best),
             tables=[Table("where it holds (modelled)", heads, rows)] if len(lines) > 1 else [],
+            notes=optimism(best, self.better == "more"),
             commands=[command_line([], ["task=describe", *self.machine])],
         )
 
@@ -68,13 +82,14 @@ class Number(Claim):
                 unit_of(found, path)
             except ValueError as error:
                 raise ValueError(f"{self.place}: places.{name}: {error}") from None
-        return known(found, list(self.places.values()), seed)
+        return known(found, list(self.places.values()), seed, self.source)
 
     def _line(self, found: Template, name: str, path: str, told: Known) -> Line:
         unit = unit_of(found, path)
         claimed = Quantity.read(f"{self.place}: claimed", self.claimed, unit)
         numbers = (told.value, told.lower, told.upper, told.lossless)
         verdict = judged(claimed.value, claimed.width, Modelled(*numbers, told.lossless, name), self.better == "more")
+        verdict = unless_input(verdict, told.inputs, self.source)
         return Line(name, unit, claimed.value, claimed.written, *numbers, verdict)
 
     def _rank(self, line: Line) -> float:
@@ -85,7 +100,7 @@ class Number(Claim):
     def _overall(self, lines: Sequence[Line], best: Line) -> Verdict:
         """Where the claim does not say what it is of, it holds where it holds anywhere, and the words say where."""
         assert best.verdict is not None
-        if len(lines) == 1 or best.verdict.kind == IMPOSSIBLE:
+        if len(lines) == 1 or best.verdict.kind in (IMPOSSIBLE, INPUT):
             return best.verdict
         held = [line.quantity for line in lines if line.verdict and line.verdict.kind == WITHIN]
         rest = [line for line in lines if line.quantity not in held]

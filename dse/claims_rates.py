@@ -12,7 +12,18 @@ from dse.metrics import Answer, Metrics, more_is_better, units
 from dse.problem import Template
 from dse.receipts_bench import Bench, as_point, digest, ends, in_degrees, loaded
 from dse.receipts_bounds import WORDS, needs
-from dse.receipts_verdict import IMPOSSIBLE, UNTESTED, Line, Modelled, Receipt, Table, Verdict, hardest, judged
+from dse.receipts_verdict import (
+    IMPOSSIBLE,
+    UNTESTED,
+    Line,
+    Modelled,
+    Receipt,
+    Table,
+    Verdict,
+    hardest,
+    judged,
+    optimism,
+)
 from dse.results import bytes_in_words
 from dse.schema import counted, nearest
 
@@ -78,6 +89,7 @@ class Rate(Claim):
             wants,
             stopped(shown, float(found.candidate.hw.chip.engine.frequency)),
             [*self._variants(bench, users, wanted, shown)],
+            [words for line in lines for words in optimism(line, more_is_better(line.quantity))],
             commands=[digest(self.machine, users, wanted.objective)],
         )
 
@@ -96,9 +108,7 @@ class Rate(Claim):
         wants, words, bound = {}, "the machine without losses", lossless
         if name in HELD_TO_BOUNDS:
             wants = needs(candidate, ideal, rate_of(name, claimed.value, float(candidate.serving.users)))
-            tightest = max(wants, key=lambda one: wants[one])
-            bound = claimed.value / wants[tightest] if more else claimed.value * wants[tightest]
-            words = WORDS[tightest]
+            words, bound = WORDS[tightest(wants)], allowed(name, claimed.value, wants)
         verdict = judged(claimed.value, claimed.width, Modelled(value, low, high, lossless, bound, words), more)
         return Line(name, unit, claimed.value, claimed.written, value, low, high, lossless, verdict), wants
 
@@ -154,6 +164,17 @@ def rate_of(name: str, value: float, users: float) -> float:
     if name == "tokens_per_second":
         return value
     return value * users if name == "tokens_per_second_per_user" else users / value
+
+
+def tightest(wants: Mapping[str, float]) -> str:
+    """The resource of which the largest share is needed."""
+    return max(wants, key=lambda one: wants[one])
+
+
+def allowed(name: str, value: float, wants: Mapping[str, float]) -> float:
+    """The best of a metric that the peaks allow, where `value` of it needs these shares of them."""
+    most = wants[tightest(wants)]
+    return value / most if more_is_better(name) else value * most
 
 
 def stopped(shown: Mapping[str, Any], rated: float) -> str:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dse.claims import Claim, Quantity, counts, machines_of
-from dse.claims_rates import fits
+from dse.claims_rates import HELD_TO_BOUNDS, allowed, fits, rate_of
+from dse.claims_values import Known, unit_of
 from dse.claims_values import known as known_values
-from dse.claims_values import unit_of
 from dse.mapping import Wanted
 from dse.metrics import Metrics, more_is_better, units
 from dse.problem import Template
-from dse.receipts_bench import Bench, digest
+from dse.receipts_bench import Bench, digest, loaded
+from dse.receipts_bounds import needs
 from dse.receipts_verdict import (
+    EVERYWHERE,
     IMPOSSIBLE,
     NEEDS,
+    SOMEWHERE,
     UNTESTED,
-    WITHIN,
     Line,
     Receipt,
     Table,
     UntestableError,
     Verdict,
     hardest,
+    unless_input,
 )  # fmt: skip
 from dse.schema import nearest
 
@@ -45,6 +48,25 @@ class Point:
     times: Mapping[str, float | None]
     lossless: Mapping[str, float | None]
     best: Mapping[str, float | None]
+    peaks: Mapping[str, float | None]
+    inputs: Mapping[str, Sequence[str]]
+
+
+ENDS: Sequence[Callable[[Point], Mapping[str, float | None]]] = (
+    lambda point: point.best,
+    lambda point: point.lossless,
+    lambda point: point.peaks,
+)
+
+
+class Grid(NamedTuple):
+    """A ratio at all points, from the least, and with the better ends of the spreads; at best without losses of the
+    subject, and by the subject's peaks, 0 where no peak bounds it."""
+
+    known: Sequence[float]
+    best: Sequence[float]
+    lossless: float
+    peaks: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +155,8 @@ class Ratio(Claim):
             times,
             {name: self._times(name, ideal[name], theirs[name]) for name in ideal},
             {name: None if (middle := times[name]) is None else middle * math.exp(wide[name]) for name in wide},
+            {name: self._times(name, self._peak(bench, pair[0], users, name), theirs[name]) for name in ideal},
+            {name: [path for side in pair for path in self._inputs(bench, side, name)] for name in self.claimed},
         )  # fmt: skip
 
     def _names(self) -> list[str]:
@@ -142,19 +166,39 @@ class Ratio(Claim):
         """A metric under the best mapping, or a number of the machine."""
         found = bench.template(machine)
         if name not in units(Metrics):
-            return self._of_machine(found, name, bench.seed)
+            return self._of_machine(bench, machine, name)
         answer = bench.answer(machine, users, Wanted(self.objective), ideal=ideal)
         if not fits(answer):
             return None
-        return float(getattr(answer.metrics, name)) / (float(found.candidate.hw.chips()) if self.per_chip else 1.0)
+        return float(getattr(answer.metrics, name)) / self._share_of(found)
 
-    def _of_machine(self, found: Template, path: str, seed: int) -> float:
+    def _share_of(self, found: Template) -> float:
+        """What a number of the whole machine is divided by."""
+        return float(found.candidate.hw.chips()) if self.per_chip else 1.0
+
+    def _peak(self, bench: Bench, machine: list[str], users: int, name: str) -> float | None:
+        """The best of a rate that the machine's peaks allow, whatever the mapping; none of what is no rate."""
+        if name not in HELD_TO_BOUNDS:
+            return None
+        found, answer = bench.template(machine), bench.answer(machine, users, Wanted(self.objective), ideal=True)
+        value = float(getattr(answer.metrics, name))
+        wants = needs(loaded(found.candidate, users), answer, rate_of(name, value, users))
+        return allowed(name, value, wants) / self._share_of(found)
+
+    def _known(self, bench: Bench, machine: list[str], path: str) -> Known:
+        return known_values(bench.template(machine), [path], bench.seed, self.source)[0]
+
+    def _inputs(self, bench: Bench, machine: list[str], name: str) -> Sequence[str]:
+        """Of a number of a machine, those from the claim's own source that it rests on."""
+        return () if name in units(Metrics) else self._known(bench, machine, name).inputs
+
+    def _of_machine(self, bench: Bench, machine: list[str], path: str) -> float:
         """A number of the machine, less the part that the claim does not speak of."""
         try:
-            unit = unit_of(found, path)
+            unit = unit_of(bench.template(machine), path)
         except ValueError as error:
             raise ValueError(f"{self.place}: {error}") from None
-        value = known_values(found, [path], seed)[0].value
+        value = self._known(bench, machine, path).value
         if path not in self.apart:
             return value
         return value - Quantity.read(f"{self.place}: apart.{path}", self.apart[path], unit).value
@@ -163,7 +207,7 @@ class Ratio(Claim):
         """Half of what is known of the logarithm of a number of a machine; metrics are compared by their middles."""
         if name in units(Metrics):
             return 0.0
-        found = known_values(bench.template(machine), [name], bench.seed)[0]
+        found = self._known(bench, machine, name)
         return math.log(found.upper / found.lower) / 2 if found.lower > 0 else 0.0
 
     def _times(self, name: str, ours: float | None, theirs: float | None) -> float | None:
@@ -176,16 +220,16 @@ class Ratio(Claim):
         """The ratio over the grid: its middle, its ends, and the verdict."""
         claimed = Quantity.read(self.place, self.claimed[name], "")
         known = sorted(times for point in points if (times := point.times[name]) is not None)
-        best = [times for point in points if (times := point.lossless[name]) is not None]
         if not known:
             words = f"{name.replace('_', ' ')}: no point of the grid where both machines hold the model"
             return Line(name, TIMES, claimed.value, claimed.written, verdict=Verdict(UNTESTED, words))
-        least = mildest(claimed)
-        held = sum(times >= least for times in known)
-        spread = [times for point in points if (times := point.best[name]) is not None]
-        verdict = over_grid(name.replace("_", " "), least, known, held, max(best, default=0.0), max(spread))
+        best, lossless, peaks = ([times for point in points if (times := of(point)[name]) is not None] for of in ENDS)
+        grid = Grid(known, best, max(lossless, default=0.0), max(peaks, default=0.0))
+        verdict = over_grid(name.replace("_", " "), mildest(claimed), grid)
+        inputs = list(dict.fromkeys(path for point in points for path in point.inputs[name]))
+        verdict = unless_input(verdict, inputs, self.source)
         middle = known[len(known) // 2]
-        return Line(name, TIMES, claimed.value, claimed.written, middle, known[0], known[-1], max(best), verdict)
+        return Line(name, TIMES, claimed.value, claimed.written, middle, known[0], known[-1], grid.lossless, verdict)
 
     def _table(self, points: Sequence[Point]) -> Table:
         rows = [[p.baseline, p.model, p.users, *(p.times[name] for name in self._names())] for p in points]
@@ -216,20 +260,22 @@ def mildest(claimed: Quantity) -> float:
     return claimed.value * (1 - claimed.width) * (1 - ROUNDING)
 
 
-def over_grid(name: str, least: float, known: Sequence[float], held: int, best: float, upper: float = 0.0) -> Verdict:
-    """The verdict on a ratio of which the grid has these, and at best this one without losses of the subject.
-
-    upper : the better end of the largest, where the numbers have spreads.
-    """
+def over_grid(name: str, least: float, grid: Grid) -> Verdict:
+    """The verdict on a ratio that is to be at least so large: at how many points it holds; where at none, what of the
+    ideal it needs, and impossible only beyond both ideals."""
+    total, held = len(grid.known), sum(times >= least for times in grid.best)
+    where, most = f"{name}: holds at {held} of {total} points", grid.known[-1]
     if held:
-        where = "at all points" if held == len(known) else f"at {held} of {len(known)} points"
-        return Verdict(WITHIN, f"{name}: holds {where}; the model gives {known[0]:.3g} to {known[-1]:.3g} times")
-    if upper >= least:
-        return Verdict(WITHIN, f"{name}: inside the spread; the model's middle gives {known[-1]:.3g} times at most")
-    if best >= least:
-        words = (
-            f"{name}: needs {least / best:.0%} of the machine without losses; the model gives {known[-1]:.3g} at most"
-        )
-        return Verdict(NEEDS, words, least / best)
-    words = f"{name}: {least:.3g} times is beyond the {best:.3g} of the machine without losses"
-    return Verdict(IMPOSSIBLE, words, least / max(best, TINY))
+        spread = held - sum(times >= least for times in grid.known)
+        inside = f", {spread} of them inside the spread alone" if spread else ""
+        kind = EVERYWHERE if held == total else SOMEWHERE
+        return Verdict(kind, f"{where}{inside}; the model gives {grid.known[0]:.3g} to {most:.3g} times")
+    if grid.lossless >= least:
+        share = least / grid.lossless
+        return Verdict(NEEDS, f"{where}; needs {share:.0%} of the machine without losses; at most {most:.3g}", share)
+    if grid.peaks >= least:
+        share, than = least / grid.peaks, "more than any mapping gives without losses"
+        return Verdict(NEEDS, f"{where}; needs {share:.0%} of what the peaks allow, {than}", share)
+    also = f" and the {grid.peaks:.3g} of the peaks" if grid.peaks else ""
+    words = f"{where}; {least:.3g} times is beyond the {grid.lossless:.3g} of the machine without losses{also}"
+    return Verdict(IMPOSSIBLE, words, least / max(grid.lossless, grid.peaks, TINY))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -15,8 +16,10 @@ from dse.evaluate import Candidate
 from dse.figures import Figure, figures
 from dse.metrics import Metrics, units
 from dse.problem import Template
-from dse.receipts_bench import arrays, drawn, ends, without_losses
+from dse.provenance import quantities
+from dse.receipts_bench import arrays, drawn, ends, settings, without_losses
 from dse.schema import nearest, paths, rule_at
+from dse.spreads import leaf_paths
 
 FIGURES, RATED = "figures.", "FORMAT"
 MODEL_BYTES, READ_ENERGY = "model.weight_bytes", "hw.chip.read_energy"
@@ -42,22 +45,57 @@ def unit_of(found: Template, path: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """A number, the ends of its 90 % interval, and the number of a machine without losses."""
+    """A number, the ends of its 90 % interval, the number of a machine without losses, and the inputs from the claim's
+    own source that it rests on."""
 
     value: float
     lower: float
     upper: float
     lossless: float
+    inputs: tuple[str, ...] = ()
 
 
-def known(found: Template, places: Sequence[str], seed: int) -> list[Known]:
-    """What each of these paths leads to, all in one program."""
+def known(found: Template, places: Sequence[str], seed: int, source: str = "") -> list[Known]:
+    """What each of these paths leads to, all in one program; source : of the claim, a key of the citations."""
     candidate = arrays(found.candidate)
-    rows = [candidate, without_losses(candidate)]
-    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
-    stacked = jax.tree.map(lambda some, many: jnp.concatenate([some, many]), both, drawn(found, candidate, seed))
+    given = from_source(found, source)
+    rows = [candidate, without_losses(candidate), *(moved(candidate, path) for path in given)]
+    few = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
+    stacked = jax.tree.map(lambda some, many: jnp.concatenate([some, many]), few, drawn(found, candidate, seed))
     columns = jax.device_get(_values(stacked, tuple(places)))
-    return [Known(float(c[0]), *ends(c[2:]), float(c[1])) for c in map(np.asarray, columns)]
+    return [read_column(np.asarray(column, float), given) for column in columns]
+
+
+def read_column(column: Any, given: Sequence[str]) -> Known:
+    """Of one path: as it is, without losses, with each given input moved, and drawn from the spreads."""
+    value, lossless, changed, widened = column[0], column[1], column[2 : 2 + len(given)], column[2 + len(given) :]
+    least = settings().rests * settings().moved * abs(value)
+    inputs = tuple(path for path, one in zip(given, changed, strict=True) if abs(one - value) >= least > 0)
+    return Known(float(value), *ends(widened), float(lossless), inputs)
+
+
+def from_source(found: Template, source: str) -> list[str]:
+    """Paths of the machine's numbers that come from that source, or are derived from it; counts of parts apart."""
+    stated = {path: words for path, _, words in quantities(found.config["hw"], "hw") if cites(words, source)}
+    rules = {path: rule_at(found.config, path.split(".")) for path in stated}
+    return [
+        path
+        for path in leaf_paths(found.candidate.hw, "hw")
+        if source and path in stated and not ((rule := rules[path]) and rule.whole)
+    ]
+
+
+def cites(words: str, source: str) -> bool:
+    """Whether a number's source is that citation, or names it in brackets."""
+    return words == source or re.search(rf"\[[^\]]*\b{re.escape(source)}\b[^\]]*\]", words) is not None
+
+
+def moved(candidate: Candidate, path: str) -> Candidate:
+    """The candidate with one number of its machine a little larger."""
+    leaves, shape = jax.tree.flatten(candidate.hw)
+    names = leaf_paths(candidate.hw, "hw")
+    grown = [leaf * (1 + settings().moved * (one == path)) for one, leaf in zip(names, leaves, strict=True)]
+    return replace(candidate, hw=jax.tree.unflatten(shape, grown))
 
 
 @functools.partial(jax.jit, static_argnames="places")
@@ -93,10 +131,12 @@ def figure_unit(candidate: Candidate, path: str) -> str:
 
 
 def read_energy(candidate: Candidate) -> Any:
-    """Joules to read a byte of the fastest tier and to bring it into the engine."""
+    """Joules to read a byte of the fastest tier at its own pins; of a memory inside the cores, whose energy is stated
+    up to the arithmetic, that."""
     chip = candidate.hw.chip
     state = chip.settle(candidate.format)
-    return chip.tiers[0].byte_energy(state.tiers[0]) + chip.engine.fill_byte_energy(state.logic)
+    pins = chip.tiers[0].byte_energy(state.tiers[0])
+    return jnp.where(pins > 0, pins, chip.engine.fill_byte_energy(state.logic))
 
 
 def figure(candidate: Candidate, path: str) -> Figure:

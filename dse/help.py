@@ -22,6 +22,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
   dse task=validate suite=silicon data=FILE
                                         hold the model against what others measured
+  dse task=calibrate family=NAME        fit the constants of operators to measurements
+  dse task=receipts claim=NAME          hold published claims against the model: one, or all of them without a name
   dse task=log run=FOLDER               log a finished run again
   dse --cfg job                         show the composed configuration
   dse --config-dir FOLDER ...           YAMLs of your own, beside the shipped ones

@@ -27,7 +27,8 @@ def run(session: Session) -> None:
     for number, claim in enumerate(claims, 1):
         console.print(f"{number} of {len(claims)}: {claim.name}, {time.perf_counter() - start:.0f} s")
         found.append(entry(claim, checked(claim, bench)))
-    content = {"receipts": found, "counts": dict(Counter(one["verdict"]["kind"] for one in found))} | about(session)
+    counted = dict(Counter(one["verdict"]["kind"] for one in found))
+    content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
     session.folder.mkdir(parents=True, exist_ok=True)
     write_json(session.folder / "receipts.json", content)
     write_whole(session.folder / "receipts.html", page(content))
@@ -75,6 +76,8 @@ def show(found: Sequence[Mapping[str, Any]]) -> None:
         if one["needs"]:
             shares = ", ".join(f"{name} {share:.2%}" for name, share in one["needs"].items())
             console.print(f"  {one['mapping']}; needs of the peaks: {shares}; {one['stopped_by']}", style="dim")
+        for words in one["notes"]:
+            console.print(f"  {words}", style="dim")
     if len(found) == 1:
         show_more(found[0])
     counts = Counter(one["verdict"]["kind"] for one in found)
@@ -89,8 +92,6 @@ def verdict_in_words(one: Mapping[str, Any]) -> str:
 
 def show_more(one: Mapping[str, Any]) -> None:
     """What a single receipt has beside its line."""
-    for words in one["notes"]:
-        console.print(words)
     for shown in one["tables"]:
         table(shown["title"], shown["heads"], [[cell_in_words(cell) for cell in row] for row in shown["rows"]])
     for name, what in one["assumed"].items():

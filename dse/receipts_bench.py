@@ -32,16 +32,20 @@ from hw.gates import NINETY_PER_CENT
 from hw.units import Rule, spread
 
 DEFAULTS = {"serving": "interactive", "scheduler": "whole_prompts", "prefill": "none", "draft": "none"}
+KEPT = "kept"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How inputs are widened, and which fields of a machine are losses."""
+    """How inputs are widened and moved, and which fields of a machine are losses: ideal by name, ideal_of by class."""
 
     spreads: dict[str, float]
     held: tuple[str, ...]
     samples: int
+    moved: float
+    rests: float
     ideal: dict[str, float]
+    ideal_of: dict[str, dict[str, Any]]
 
 
 @functools.cache
@@ -51,7 +55,8 @@ def settings() -> Settings:
 
     given = yaml.safe_load((conf_folder() / "validation" / "receipts.yaml").read_text(encoding="utf-8"))
     widths = {kind: Rule("").read(text) for kind, text in given["spreads"].items()}
-    return Settings(widths, tuple(given["held"]), int(given["samples"]), given["ideal"])
+    move, rests, by_class = Rule("").read(given["moved"]), float(given["rests"]), given["ideal_of"]
+    return Settings(widths, tuple(given["held"]), int(given["samples"]), move, rests, given["ideal"], by_class)
 
 
 @functools.partial(jax.jit, static_argnames="with_loops")
@@ -133,14 +138,27 @@ def arrays(candidate: Candidate) -> Candidate:
 
 
 def without_losses(candidate: Candidate) -> Candidate:
-    """The candidate with every loss of its machine gone: peak rates sustained, nothing waited for, exchange hidden."""
-    ideal = settings().ideal
+    """The candidate with every loss of its machine gone: peak rates sustained, nothing waited for, each byte read once,
+    exchange hidden. A field that its class keeps, or that is no loss, stays."""
 
     def changed(path: Any, leaf: Any) -> Any:
-        name = str(getattr(path[-1], "name", getattr(path[-1], "key", "")))
-        return leaf * 0.0 + float(ideal[name]) if name in ideal else leaf
+        name, owner = step_name(path[-1]), type(owner_of(candidate.hw, path)).__name__
+        ideal = settings().ideal_of.get(owner, {}).get(name, settings().ideal.get(name, KEPT))
+        return leaf if ideal == KEPT else leaf * 0.0 + float(ideal)
 
     return replace(candidate, hw=jax.tree_util.tree_map_with_path(changed, candidate.hw))
+
+
+def step_name(step: Any) -> str:
+    """The name of a step of a path through a tree."""
+    return str(getattr(step, "name", getattr(step, "key", "")))
+
+
+def owner_of(node: Any, path: Any) -> Any:
+    """What the leaf at that path is a field of."""
+    for step in path[:-1]:
+        node = node[step.key] if hasattr(step, "key") else getattr(node, step.name)
+    return node
 
 
 def widths(found: Template) -> dict[str, float]:

@@ -21,7 +21,8 @@ WORDS = {
 
 
 class Step(NamedTuple):
-    """A decode step of all users: bytes read of weights and of the cache, and operations of products."""
+    """A decode step of all users: bytes read of weights and of the cache, and operations of products, those of the
+    prompts that the machine fills itself included."""
 
     weights: float
     cache: float
@@ -36,7 +37,18 @@ def step_of(candidate: Candidate) -> Step:
     for _, work, layers in works(candidate.model, batch):
         own, shared, count = parts(work, formats)
         weights, cache, operations = weights + layers * own, cache + layers * shared, operations + layers * count
-    return Step(weights, cache, operations)
+    return Step(weights, cache, operations + float(serving.users) * prompt_operations(candidate))
+
+
+def prompt_operations(candidate: Candidate) -> float:
+    """Operations of products to fill prompts, for each token of an answer: a prompt's, as far as it is not in the
+    cache and is filled here, over the tokens of its answer. Its weights may be read by steps, in the same passes."""
+    serving, model = candidate.serving, candidate.model
+    if candidate.prefill is not None:
+        return 0.0
+    batch = model.prompt(1.0, serving.prompt - serving.cached, serving.cached)
+    each = sum(layers * parts(work, candidate.format)[2] for _, work, layers in works(model, batch))
+    return float(serving.prefill_share) * each / float(serving.output)
 
 
 def parts(work: Work, formats: Any) -> tuple[float, float, float]:
@@ -58,7 +70,12 @@ class _Names:
 
 def settled(candidate: Candidate) -> State:
     """The chip's state at full load."""
-    return jax.device_get(jax.jit(lambda it: it.hw.chip.settle(it.format))(candidate))
+    return jax.device_get(_settled(candidate))
+
+
+@jax.jit
+def _settled(candidate: Candidate) -> State:
+    return candidate.hw.chip.settle(candidate.format)
 
 
 def needs(candidate: Candidate, answer: Answer, tokens_per_second: float) -> dict[str, float]:
@@ -68,7 +85,8 @@ def needs(candidate: Candidate, answer: Answer, tokens_per_second: float) -> dic
         arithmetic = steps/s * operations / peak operations
         power      = tokens/s * dynamic joules a token / power limit of all chips
 
-    The largest is the tightest bound. Left out: exchange, elementwise work, partly filled arrays, filling prompts.
+    The largest is the tightest bound. Left out: exchange, elementwise work, partly filled arrays, and the
+    bytes that filling prompts moves.
     """
     state, step, chips = settled(candidate), step_of(candidate), float(candidate.hw.chips())
     rate = tokens_per_second / float(candidate.serving.users)

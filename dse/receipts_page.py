@@ -8,11 +8,24 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from dse.receipts_verdict import IMPOSSIBLE, KINDS, NEEDS, UNTESTED, WITHIN, in_unit
+from dse.receipts_verdict import (
+    EVERYWHERE,
+    IMPOSSIBLE,
+    INPUT,
+    KINDS,
+    NEEDS,
+    SOMEWHERE,
+    UNTESTED,
+    WITHIN,
+    in_unit,
+)
 from dse.report_assets.markup import DASH, Html, element, framed, html, number, pairs, words
 
 ASSETS = Path(__file__).parent / "report_assets"
-MARKS = {WITHIN: "within", NEEDS: "needs", IMPOSSIBLE: "impossible", UNTESTED: "untested"}
+MARKS = {
+    WITHIN: "within", EVERYWHERE: "within", SOMEWHERE: "needs", INPUT: "untested",
+    NEEDS: "needs", IMPOSSIBLE: "impossible", UNTESTED: "untested",
+}  # fmt: skip
 KEYS = {"claimed": "claimed", "modelled": "modelled", "lossless": "without losses"}
 WIDTH, HEIGHT = 320.0, 34.0
 
@@ -91,7 +104,7 @@ def receipt(one: Mapping[str, Any]) -> Html:
     facts += [("mapping", one["mapping"])] * bool(one["mapping"])
     facts += [("largest shares", one["stopped_by"])] * bool(one["stopped_by"])
     facts += [(f"assumed: {name}", what) for name, what in one["assumed"].items()]
-    facts += [("not tested", what) for what in one["notes"]]
+    facts += [("note", what) for what in one["notes"]]
     head = element("div", element("h3", one["says"]), pill(one["verdict"]["kind"]), class_="receipt-head")
     parts = [head, element("p", f"{one['verdict']['words']}.", class_="verdict-words")]
     if one["stand_in"]:

@@ -11,16 +11,21 @@ from dse.console import digits
 from dse.figures import in_words
 
 WITHIN = "within the model"
+EVERYWHERE = "holds at all points"
+SOMEWHERE = "holds at some points"
+INPUT = "input of the model: not tested"
 NEEDS = "needs a share of the ideal"
 IMPOSSIBLE = "impossible"
 UNTESTED = "cannot be tested"
 TINY = 1e-300
 DASH = "\u2013"
-KINDS = (WITHIN, NEEDS, IMPOSSIBLE, UNTESTED)  # from the mildest
+KINDS = (WITHIN, EVERYWHERE, SOMEWHERE, INPUT, NEEDS, IMPOSSIBLE, UNTESTED)  # from the mildest
+HELD = (WITHIN, EVERYWHERE, SOMEWHERE)  # the model agrees, at some point at least
+FAR = 2.0  # times beyond a claim, from which the receipt says so
 
 
 class Verdict(NamedTuple):
-    """One of the four kinds, and why in words; share : of the ideal that the claim needs, where that is known."""
+    """One of the kinds, and why in words; share : of the ideal that the claim needs, where that is known."""
 
     kind: str
     words: str
@@ -68,10 +73,28 @@ def judged(claimed: float, width: float, found: Modelled, more: bool) -> Verdict
         needed = 1 / given(found.bound)
         words = f"needs {needed:.0%} of what {found.bound_words} allows, more than any mapping gives without losses"
         return Verdict(NEEDS, words, needed)
-    most = max(given(found.bound), given(found.lossless))
-    return Verdict(
-        IMPOSSIBLE, f"{found.bound_words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY)
-    )
+    options = (given(found.bound), found.bound_words), (given(found.lossless), "the machine without losses")
+    most, words = max(options, key=lambda option: option[0])
+    return Verdict(IMPOSSIBLE, f"{words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY))
+
+
+def unless_input(verdict: Verdict, inputs: Sequence[str], source: str) -> Verdict:
+    """The verdict; where the model agrees with a number that it has from the claim's own source, that nothing was
+    tested. What contradicts its own source is told as it is."""
+    if not inputs or verdict.kind not in HELD:
+        return verdict
+    return Verdict(INPUT, f"the model has it from the claim's own source [{source}], by {', '.join(inputs)}")
+
+
+def optimism(line: Line, more: bool) -> list[str]:
+    """Says so where the modelled number is far beyond what is claimed."""
+    if not line.modelled:
+        return []
+    times = line.modelled / line.claimed if more else line.claimed / line.modelled
+    if times <= FAR:
+        return []
+    named = line.quantity.replace("_", " ")
+    return [f"{named}: the model is {times:.3g} times more optimistic than what was reached: {1 / times:.0%} of it"]
 
 
 def hardest(verdicts: Sequence[Verdict]) -> Verdict:

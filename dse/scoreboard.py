@@ -19,7 +19,6 @@ from dse.validate import EXCLUDED, FITTED, SUITES, Row, summary
 NOISE = 0.01  # of an error, which is a fraction: what compilers and library versions may move it by
 WORSE = 1.05  # and of its size, beyond which it is a change for the worse
 SHARES = ("median_absolute_error", "p90_absolute_error", "bias", "inside_spread")
-START, END = "<!-- errors -->", "<!-- end of errors -->"
 Errors = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -111,11 +110,14 @@ def table(errors: Errors, others: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def put(page: Path, text: str) -> None:
-    """The text between the marks of a page."""
-    before, _, rest = page.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    write_whole(page, f"{before}{START}\n{text}\n{END}{after}")
+def put(page: Path, text: str, mark: str = "errors") -> None:
+    """The text between the marks of a page, which are comments of that name."""
+    start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
+    before, found, rest = page.read_text().partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{page.name}: there is no {start} with {end} after it; write both lines where the text goes")
+    write_whole(page, f"{before}{start}\n{text}\n{end}{after}")
 
 
 def main(words: Sequence[str]) -> int:
