@@ -166,9 +166,10 @@ def spread_name(one: Planned) -> str:
 
 
 def role(rules: Mapping[str, Any], row: Mapping[str, str], machine: str) -> str:
-    """Whether the software's constants may be fitted on a row: a third of those of some machines, by a hash."""
+    """Whether the software's constants are fitted on a row: a third of the collection's of some machines, by a hash."""
     some = rules["fitted_on"]
-    return FITTED if machine in some["machines"] and hashed(row) % some["one_in"] == 0 else PREDICTED
+    known = machine in some["machines"] and re.fullmatch(some["ids"], row["row_id"])
+    return FITTED if known and hashed(row) % some["one_in"] == 0 else PREDICTED
 
 
 def left_out(library: Library, row: Mapping[str, str], why: str) -> Row:

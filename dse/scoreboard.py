@@ -18,6 +18,8 @@ from dse.validate import EXCLUDED, FITTED, SUITES, Row, summary
 
 NOISE = 0.01  # of an error, which is a fraction: what compilers and library versions may move it by
 WORSE = 1.05  # and of its size, beyond which it is a change for the worse
+KEPT = 0.98  # of the rows that were predicted
+INSIDE = 0.03  # share of rows that may leave the stated spread
 SHARES = ("median_absolute_error", "p90_absolute_error", "bias", "inside_spread")
 Errors = dict[str, dict[str, dict[str, Any]]]
 
@@ -90,10 +92,15 @@ def worse(now: Errors, then: Errors) -> Iterator[str]:
             if name not in groups:
                 yield f"{suite}: {name}: no row is predicted any more; {before['count']} were"
                 continue
-            for share in SHARES[:2]:
-                most = before[share] * WORSE + NOISE
-                if groups[name][share] > most:
-                    yield f"{suite}: {name}: {share} is {groups[name][share]:.1%}, it was {before[share]:.1%}"
+            after = groups[name]
+            if after["count"] < before["count"] * KEPT:
+                yield f"{suite}: {name}: {after['count']} rows are predicted, {before['count']} were"
+            for share in SHARES[:3]:
+                if abs(after[share]) > abs(before[share]) * WORSE + NOISE:
+                    yield f"{suite}: {name}: {share} is {after[share]:.1%}, it was {before[share]:.1%}"
+            if after["inside_spread"] < before["inside_spread"] - INSIDE:
+                shares = f"{after['inside_spread']:.0%} inside the spread, {before['inside_spread']:.0%} were"
+                yield f"{suite}: {name}: {shares}"
 
 
 def table(errors: Errors, others: Sequence[Mapping[str, str]]) -> str:

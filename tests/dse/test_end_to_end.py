@@ -246,9 +246,9 @@ def test_a_machine_with_a_compiler_of_its_own_keeps_it(library: Library) -> None
 
 
 def test_a_third_is_fitted_on_by_its_name_alone(library: Library) -> None:
-    roles = [role(library.rules, full(row_id=f"e{i}"), "dgx_h100") for i in range(3000)]
+    roles = [role(library.rules, full(row_id=f"e{i:05}"), "dgx_h100") for i in range(3000)]
     assert roles.count(FITTED) == pytest.approx(1000, rel=0.1)
-    assert {role(library.rules, full(row_id=f"e{i}"), "elsewhere") for i in range(100)} == {PREDICTED}
+    assert {role(library.rules, full(row_id=f"e{i:05}"), "elsewhere") for i in range(100)} == {PREDICTED}
 
 
 def test_one_bad_row_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
