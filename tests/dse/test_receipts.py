@@ -122,10 +122,10 @@ def test_impossible_is_beyond_the_peaks_and_beyond_the_machine_without_losses() 
 
 def test_agreement_with_the_own_source_is_no_test_and_contradiction_is() -> None:
     kinds = [
-        unless_input(Verdict(kind, "so"), ["hw.x"], "viks").kind for kind in (WITHIN, SOMEWHERE, NEEDS, IMPOSSIBLE)
+        unless_input(Verdict(kind, "so"), ["hw.x"], ["viks"]).kind for kind in (WITHIN, SOMEWHERE, NEEDS, IMPOSSIBLE)
     ]
     assert kinds == [INPUT, INPUT, NEEDS, IMPOSSIBLE]
-    assert unless_input(Verdict(WITHIN, "so"), [], "viks").kind == WITHIN
+    assert unless_input(Verdict(WITHIN, "so"), [], ["viks"]).kind == WITHIN
 
 
 def test_far_beyond_a_claim_the_receipt_says_by_how_much() -> None:
@@ -158,6 +158,7 @@ def test_every_claim_builds_and_has_a_source(path: Any) -> None:
         ({"machine": "corsair_card"}, "no list of overrides"),
         ({"users": 0}, "at least 1"),
         ({"source": "vik"}, "did you mean 'viks'"),
+        ({"also": ["vik"]}, "did you mean 'viks'"),
         ({"verdict": "true"}, "there is no 'verdict' here"),
         ({"variants": {"wide": {"tensr": 2}}}, "did you mean 'tensor'"),
         ({"_target_": "dse.claims_rates.Rat"}, "no kind of claim"),
