@@ -15,7 +15,7 @@ from dse.claims import Claim, built
 from dse.claims_quantities import Number
 from dse.claims_rates import Rate
 from dse.claims_ratios import Grid, Ratio, over_grid
-from dse.claims_values import read_energy
+from dse.claims_values import cites, read_energy
 from dse.compose import conf_folder
 from dse.provenance import citations
 from dse.receipts import checked, entry
@@ -126,6 +126,11 @@ def test_agreement_with_the_own_source_is_no_test_and_contradiction_is() -> None
     ]
     assert kinds == [INPUT, INPUT, NEEDS, IMPOSSIBLE]
     assert unless_input(Verdict(WITHIN, "so"), [], ["viks"]).kind == WITHIN
+
+
+def test_a_source_is_cited_by_its_key_or_in_brackets() -> None:
+    given = ("viks", "derived: 0.3 [viks]", "derived: of two [epoch, viks]", "derived: as viks has it", "[viks_2]", "")
+    assert [cites(words, "viks") for words in given] == [True, True, True, False, False, False]
 
 
 def test_far_beyond_a_claim_the_receipt_says_by_how_much() -> None:
