@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.compose import choices, conf_folder
@@ -41,7 +41,8 @@ class Claim(ABC):
 
     says : the claim in words; by : who; source : a key of conf/sources.yaml; missing : what the claim does not say and
     nothing can stand in for, name -> words: where there is any, the verdict is that it cannot be tested, and what is
-    modelled is of a stand-in; assumed : what it does not say and was filled in, name -> words.
+    modelled is of a stand-in; assumed : what it does not say and was filled in, name -> words; also : other keys whose
+    documents repeat the claim, so that numbers from there are no test of it.
     """
 
     name: str
@@ -50,6 +51,12 @@ class Claim(ABC):
     source: str
     missing: Mapping[str, str] = dataclasses.field(default_factory=dict)
     assumed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    also: Sequence[str] = ()
+
+    @property
+    def own_sources(self) -> tuple[str, ...]:
+        """Keys of all documents that say it."""
+        return (self.source, *self.also)
 
     @property
     def place(self) -> str:
@@ -106,9 +113,10 @@ def built(name: str, given: Mapping[str, Any]) -> Claim:
         if key not in rest and not optional:
             raise ValueError(f"{place}: {key} is missing; {kind.__name__} needs it")
     claim = kind(name=name, **rest)
-    if claim.source not in citations():
-        raise ValueError(f"{place}: source: {claim.source!r} is not in conf/sources.yaml; "
-                         f"{nearest(claim.source, citations())}")  # fmt: skip
+    for key, source in (("source", claim.source), *(("also", one) for one in claim.also)):
+        if source not in citations():
+            near = nearest(source, citations())
+            raise ValueError(f"{place}: {key}: {source!r} is not in conf/sources.yaml; {near}")
     claim.check()
     return claim
 

@@ -82,14 +82,14 @@ class Number(Claim):
                 unit_of(found, path)
             except ValueError as error:
                 raise ValueError(f"{self.place}: places.{name}: {error}") from None
-        return known(found, list(self.places.values()), seed, self.source)
+        return known(found, list(self.places.values()), seed, self.own_sources)
 
     def _line(self, found: Template, name: str, path: str, told: Known) -> Line:
         unit = unit_of(found, path)
         claimed = Quantity.read(f"{self.place}: claimed", self.claimed, unit)
         numbers = (told.value, told.lower, told.upper, told.lossless)
         verdict = judged(claimed.value, claimed.width, Modelled(*numbers, told.lossless, name), self.better == "more")
-        verdict = unless_input(verdict, told.inputs, self.source)
+        verdict = unless_input(verdict, told.inputs, self.own_sources)
         return Line(name, unit, claimed.value, claimed.written, *numbers, verdict)
 
     def _rank(self, line: Line) -> float:

@@ -186,7 +186,7 @@ class Ratio(Claim):
         return allowed(name, value, wants) / self._share_of(found)
 
     def _known(self, bench: Bench, machine: list[str], path: str) -> Known:
-        return known_values(bench.template(machine), [path], bench.seed, self.source)[0]
+        return known_values(bench.template(machine), [path], bench.seed, self.own_sources)[0]
 
     def _inputs(self, bench: Bench, machine: list[str], name: str) -> Sequence[str]:
         """Of a number of a machine, those from the claim's own source that it rests on."""
@@ -226,8 +226,9 @@ class Ratio(Claim):
         best, lossless, peaks = ([times for point in points if (times := of(point)[name]) is not None] for of in ENDS)
         grid = Grid(known, best, max(lossless, default=0.0), max(peaks, default=0.0))
         verdict = over_grid(name.replace("_", " "), mildest(claimed), grid)
-        inputs = list(dict.fromkeys(path for point in points for path in point.inputs[name]))
-        verdict = unless_input(verdict, inputs, self.source)
+        agreed = [point for point in points if (point.best[name] or 0.0) >= mildest(claimed)]
+        inputs = list(dict.fromkeys(path for point in agreed for path in point.inputs[name]))
+        verdict = unless_input(verdict, inputs, self.own_sources)
         middle = known[len(known) // 2]
         return Line(name, TIMES, claimed.value, claimed.written, middle, known[0], known[-1], grid.lossless, verdict)
 

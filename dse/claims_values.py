@@ -55,10 +55,10 @@ class Known:
     inputs: tuple[str, ...] = ()
 
 
-def known(found: Template, places: Sequence[str], seed: int, source: str = "") -> list[Known]:
-    """What each of these paths leads to, all in one program; source : of the claim, a key of the citations."""
+def known(found: Template, places: Sequence[str], seed: int, sources: Sequence[str] = ()) -> list[Known]:
+    """What each of these paths leads to, all in one program; sources : of the claim, keys of the citations."""
     candidate = arrays(found.candidate)
-    given = from_source(found, source)
+    given = from_sources(found, sources)
     rows = [candidate, without_losses(candidate), *(moved(candidate, path) for path in given)]
     few = jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
     stacked = jax.tree.map(lambda some, many: jnp.concatenate([some, many]), few, drawn(found, candidate, seed))
@@ -74,14 +74,18 @@ def read_column(column: Any, given: Sequence[str]) -> Known:
     return Known(float(value), *ends(widened), float(lossless), inputs)
 
 
-def from_source(found: Template, source: str) -> list[str]:
-    """Paths of the machine's numbers that come from that source, or are derived from it; counts of parts apart."""
-    stated = {path: words for path, _, words in quantities(found.config["hw"], "hw") if cites(words, source)}
+def from_sources(found: Template, sources: Sequence[str]) -> list[str]:
+    """Paths of the machine's numbers that come from these sources, or are derived from them; counts of parts apart."""
+    stated = {
+        path: words
+        for path, _, words in quantities(found.config["hw"], "hw")
+        if any(cites(words, one) for one in sources)
+    }
     rules = {path: rule_at(found.config, path.split(".")) for path in stated}
     return [
         path
         for path in leaf_paths(found.candidate.hw, "hw")
-        if source and path in stated and not ((rule := rules[path]) and rule.whole)
+        if path in stated and not ((rule := rules[path]) and rule.whole)
     ]
 
 

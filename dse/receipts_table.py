@@ -1,10 +1,12 @@
-"""The table of docs/receipts.md, from a run's receipts.json: `python -m dse.receipts_table FOLDER`."""
+"""The table of docs/receipts.md, from a run's receipts.json: `python -m dse.receipts_table FOLDER`; folders of later
+runs of single claims may follow, and replace these."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,13 @@ def table(content: Mapping[str, Any]) -> str:
     lines = [f"{len(found)} claims in {took}, by `{content['command']}`: {counts}.", ""]
     lines += [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
     return "\n".join(lines + [f"| {' | '.join(cells)} |" for one in found for cells in rows(one)])
+
+
+def merged(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first run, with the claims of later ones in the place of its own."""
+    found = {one["name"]: one for run in runs for one in run["receipts"]}
+    counts = dict(Counter(one["verdict"]["kind"] for one in found.values()))
+    return {**runs[0], "receipts": list(found.values()), "counts": counts}
 
 
 def rows(one: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -61,8 +70,8 @@ def said(one: Mapping[str, Any]) -> str:
 
 def main(words: Sequence[str]) -> int:
     """Write the table into the page."""
-    content = json.loads((Path(words[0]) / "receipts.json").read_text(encoding="utf-8"))
-    put(conf_folder().parent / "docs" / "receipts.md", table(content), MARK)
+    runs = [json.loads((Path(word) / "receipts.json").read_text(encoding="utf-8")) for word in words]
+    put(conf_folder().parent / "docs" / "receipts.md", table(merged(runs)), MARK)
     return 0
 
 

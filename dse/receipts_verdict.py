@@ -78,12 +78,13 @@ def judged(claimed: float, width: float, found: Modelled, more: bool) -> Verdict
     return Verdict(IMPOSSIBLE, f"{words} allows {most:.2g} times what is claimed at most", 1 / max(most, TINY))
 
 
-def unless_input(verdict: Verdict, inputs: Sequence[str], source: str) -> Verdict:
+def unless_input(verdict: Verdict, inputs: Sequence[str], sources: Sequence[str]) -> Verdict:
     """The verdict; where the model agrees with a number that it has from the claim's own source, that nothing was
     tested. What contradicts its own source is told as it is."""
     if not inputs or verdict.kind not in HELD:
         return verdict
-    return Verdict(INPUT, f"the model has it from the claim's own source [{source}], by {', '.join(inputs)}")
+    own = f"the claim's own source [{', '.join(sources)}], by {', '.join(inputs)}"
+    return Verdict(INPUT, f"{verdict.words}; the model has that from {own}")
 
 
 def optimism(line: Line, more: bool) -> list[str]:

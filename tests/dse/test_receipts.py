@@ -15,7 +15,7 @@ from dse.claims import Claim, built
 from dse.claims_quantities import Number
 from dse.claims_rates import Rate
 from dse.claims_ratios import Grid, Ratio, over_grid
-from dse.claims_values import read_energy
+from dse.claims_values import cites, read_energy
 from dse.compose import conf_folder
 from dse.provenance import citations
 from dse.receipts import checked, entry
@@ -122,10 +122,15 @@ def test_impossible_is_beyond_the_peaks_and_beyond_the_machine_without_losses() 
 
 def test_agreement_with_the_own_source_is_no_test_and_contradiction_is() -> None:
     kinds = [
-        unless_input(Verdict(kind, "so"), ["hw.x"], "viks").kind for kind in (WITHIN, SOMEWHERE, NEEDS, IMPOSSIBLE)
+        unless_input(Verdict(kind, "so"), ["hw.x"], ["viks"]).kind for kind in (WITHIN, SOMEWHERE, NEEDS, IMPOSSIBLE)
     ]
     assert kinds == [INPUT, INPUT, NEEDS, IMPOSSIBLE]
-    assert unless_input(Verdict(WITHIN, "so"), [], "viks").kind == WITHIN
+    assert unless_input(Verdict(WITHIN, "so"), [], ["viks"]).kind == WITHIN
+
+
+def test_a_source_is_cited_by_its_key_or_in_brackets() -> None:
+    given = ("viks", "derived: 0.3 [viks]", "derived: of two [epoch, viks]", "derived: as viks has it", "[viks_2]", "")
+    assert [cites(words, "viks") for words in given] == [True, True, True, False, False, False]
 
 
 def test_far_beyond_a_claim_the_receipt_says_by_how_much() -> None:
@@ -158,6 +163,7 @@ def test_every_claim_builds_and_has_a_source(path: Any) -> None:
         ({"machine": "corsair_card"}, "no list of overrides"),
         ({"users": 0}, "at least 1"),
         ({"source": "vik"}, "did you mean 'viks'"),
+        ({"also": ["vik"]}, "did you mean 'viks'"),
         ({"verdict": "true"}, "there is no 'verdict' here"),
         ({"variants": {"wide": {"tensr": 2}}}, "did you mean 'tensor'"),
         ({"_target_": "dse.claims_rates.Rat"}, "no kind of claim"),
