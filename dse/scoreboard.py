@@ -117,6 +117,13 @@ def table(errors: Errors, others: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def brief(errors: Errors) -> Errors:
+    """The errors of runs, and of the operators that most of a run is."""
+    kinds = ("gemm", "generation_attention", "context_attention", "moe")
+    operators = {name: one for name, one in errors["operators"].items() if name.split(", ")[0] in kinds}
+    return {"end_to_end": errors["end_to_end"], "operators": operators}
+
+
 def put(page: Path, text: str, mark: str = "errors") -> None:
     """The text between the marks of a page, which are comments of that name."""
     start, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
@@ -139,7 +146,9 @@ def main(words: Sequence[str]) -> int:
         return len(changes) > 0
     note = "".join(f"{line}\n" for line in shelf().read_text().splitlines() if line.startswith("#"))
     write_whole(shelf(), note + yaml.safe_dump(before | {"errors": now}, sort_keys=False, width=120))
-    put(conf_folder().parent / "docs" / "validation.md", table(now, before["others"]))
+    root = conf_folder().parent
+    put(root / "docs" / "validation.md", table(now, before["others"]))
+    put(root / "README.md", table(brief(now), before["others"]))
     return 0
 
 

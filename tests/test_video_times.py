@@ -12,7 +12,7 @@ from dse.single import answer
 
 H100 = ("hw=dgx_h100", "serving=video", "format=bf16")
 SMALL = ("model.video.height=480", "model.video.width=832")
-FASTEST, SLOWEST = 0.5, 1.1  # of what is measured: GPU software is not calibrated, and no attention kernel is modelled
+FASTEST, SLOWEST = 0.5, 1.1  # of what is measured: nothing is fitted on these, and their software differs
 
 MEASURED = {  # model, GPUs, seconds of a step, source
     "Wan 2.1 14B, 720p": (("model=wan2_1_t2v_14b",), 1, 1883 / 50),  # svg-project/Sparse-VideoGen issue 15, dense
