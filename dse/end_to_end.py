@@ -21,6 +21,11 @@ from dse.validate import EXCLUDED, FITTED, PREDICTED, Row, Validation
 
 GROUPED = ("metric", "answer", "engine", "accelerator", "model", "source", "kind_of_load")
 RATES = ("rate", "rate_per_chip", "requests")
+BOUNDARIES = {  # what power and energy are of, since tables of measurements differ in it
+    "energy": "of the whole machine, its hosts included, without the site's cooling",
+    "power": "of the whole machine, its hosts included, without the site's cooling",
+    "chip_power": "of one accelerator with its memory",
+}
 ENGINE_CHOSEN = "engine-chosen batch"
 
 
@@ -134,6 +139,7 @@ def judged(library: Library, row: Mapping[str, str], one: Planned, found: Found 
     modelled = value_of(one, found)
     low, high = spread(library.rules["spread"], library.rules["fitted_on"]["machines"], one)
     note = "" if one.known else f"software unknown: profile {one.software}, a wider spread"
+    note = "; ".join(words for words in (note, BOUNDARIES.get(one.run.answer, "")) if words)
     return Row(
         row["row_id"], one.software, named(row, one), None, one.run.measured, modelled, modelled * low,
         modelled * high, role=role(library.rules, row, one.machine), note=note,

@@ -214,7 +214,9 @@ def laid(asked: Run, experts: float, dies: float) -> Laid:
     if tensor * groups * asked.pipeline > asked.chips and tensor % groups == 0:
         tensor = tensor / groups  # the degree counts all groups
     devices = tensor * groups * asked.pipeline
-    if devices > asked.chips or asked.chips % devices:
+    if devices > asked.chips:
+        raise Refused(f"tp, pp: a replica of {devices:g} accelerators needs more than n_accel, {asked.chips:g}")
+    if asked.chips % devices:
         raise Refused(f"tp, pp: replicas of {devices:g} accelerators do not divide n_accel, {asked.chips:g}")
     replicas = asked.chips / devices
     busy = replicas if asked.kind == "engine_chosen" else min(replicas, asked.concurrency)

@@ -98,6 +98,8 @@ def read(path: Path) -> list[dict[str, str]]:
     for index, line in enumerate(reader):
         row = {name: str(line.get(name) or "").strip() for name in COLUMNS}
         rows.append(row | {"row_id": row["row_id"] or f"row {index + 1}"})
+    if not rows:
+        raise ValueError(f"data: {path} has no rows after its first line")
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dse.claims import Claim, built, names, read
@@ -29,12 +30,13 @@ def run(session: Session) -> None:
         found.append(entry(claim, checked(claim, bench)))
     counted = dict(Counter(one["verdict"]["kind"] for one in found))
     content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
-    session.folder.mkdir(parents=True, exist_ok=True)
-    write_json(session.folder / "receipts.json", content)
-    write_whole(session.folder / "receipts.html", page(content))
+    folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "receipts.json", content)
+    write_whole(folder / "receipts.html", page(content))
     show(found)
-    console.print(f"written to {session.folder / 'receipts.json'}")
-    console.print(f"drawn in   {session.folder / 'receipts.html'}")
+    console.print(f"written to {folder / 'receipts.json'}")
+    console.print(f"drawn in   {folder / 'receipts.html'}")
 
 
 def checked(claim: Claim, bench: Bench) -> Receipt:

@@ -57,7 +57,11 @@ class Row:
     def plain(self) -> dict[str, Any]:
         """The row for a file; why it was skipped, where it was."""
         told = {name: value for name, value in asdict(self).items() if name != "about"}
-        told = {"row_id": self.name, "metric": self.quantity} | told | {"error": self.error, "inside": self.inside}
+        told = (
+            {"row_id": self.name, "metric": self.quantity}
+            | told
+            | {"error": self.error, "inside": None if self.modelled is None else self.inside}
+        )
         return told | dict(self.about) | ({"skipped": self.note} if self.role == EXCLUDED else {})
 
     def group(self, name: str) -> str:
