@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.conditions import Conditions
-from hw.engine import Bounds, Engine, Timing
+from hw.engine import Bounds, Timing
 from hw.kernel import Device, Kernel, Operands
-from hw.tensor_engine import Rate, fastest, no_rate
+from hw.multiprocessors import Multiprocessors, Rate, fastest
 from hw.units import count, fraction, quantity
 from models.numerics import Formats, NumberFormat
 from models.operators import ExpertProduct, Operator
@@ -29,7 +29,7 @@ class Kernels(eqx.Module):
     attention: Kernel
 
 
-class KernelEngine(Engine):
+class KernelEngine(Multiprocessors):
     """`cores` multiprocessors with a rate for each width of operand, and the kernels that they run.
 
     Operands wider than a rate's width use the next wider rate; operands narrower than the rate are widened on the
@@ -53,10 +53,6 @@ class KernelEngine(Engine):
     def overhead(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Seconds before a kernel does anything: part of every kernel's own start."""
         return jnp.zeros_like(self.cores)
-
-    def operations_per_clock(self, held: NumberFormat, fed: NumberFormat) -> Any:
-        """Of one core: the fastest rate wide enough for both operands, 0 where none is."""
-        return fastest(self.rates.values(), held, fed)[0]
 
     def device(self, held: NumberFormat, fed: NumberFormat, bandwidth: Any, conditions: Conditions) -> Device:
         """What a kernel on such operands runs on."""
@@ -93,25 +89,8 @@ class KernelEngine(Engine):
         found = self.kernels.products.work(product, operands, device).compute
         return found, jnp.zeros_like(found)
 
-    def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
-        return self.cores * self.operations_per_clock(held, fed) * conditions.frequency
-
     def peak_fill(self, conditions: Conditions) -> Any:
         return self.cache_bandwidth * conditions.derating
 
-    def operation_energy(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:
-        """widest_energy is stated for the widest rate at the nominal voltage; energy falls as the rate rises."""
-        widest = jnp.min(jnp.stack([rate.operations for rate in self.rates.values()]))
-        return self.widest_energy * widest / self.operations_per_clock(held, fed) * conditions.switching
-
     def fill_byte_energy(self, conditions: Conditions) -> Any:
         return self.fill_energy * conditions.switching
-
-    def area(self) -> Any:
-        return self.cores * self.core_area
-
-    def leakage(self) -> Any:
-        return self.cores * self.core_static_power
-
-    def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        return no_rate(list(self.rates.values()), held, fed)

@@ -263,13 +263,12 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
         Question("work", ("s", "", "", "s"), lambda it, a, q: it.work(SCORES, 1e3, 128.0, operands(q), device(q))),
     ),
     "KernelEngine": (
-        Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
         Question("overhead", "s", lambda it, a, q: it.overhead),
         Question(
             "device", ("", "op/s", "B", "B/s", "B/s"), lambda it, a, q: it.device(*formats_of(a), q(3e12, "B/s"), a.die)
         ),
     ),
-    "OutputTiles": (
+    "Multiprocessors": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),
     ),
     "Memory": (
