@@ -89,10 +89,10 @@ def read(unit: str, given: Any) -> float:
 
 
 def arithmetic(system: str, bits: int) -> float:
-    """TFLOPS of one chip at a width by the numbers of its file, 0 where it has no such rate."""
+    """TFLOPS of one chip at a width by the numbers of its file, of its fastest such rate; 0 where there is none."""
     engine = hardware(system)["chip"]["engine"]
     found = [rate for rate in engine["rates"].values() if rate["width"] == bits]
-    per_clock = sum(read("op/clk", rate["operations"]) for rate in found)
+    per_clock = max((read("op/clk", rate["operations"]) for rate in found), default=0.0)
     return engine["cores"] * per_clock * read("Hz", engine["frequency"]) / 1e12
 
 

@@ -73,7 +73,7 @@ def test_the_command_writes_profiles_of_ones_own(mine: Path, monkeypatch: pytest
     """With a stub in the place of the fit: which rows it is given, and what becomes of its answer."""
     asked: list[Planned] = []
     library = Library()
-    rows = [ROW | {"row_id": f"e{i}"} for i in range(60)]
+    rows = [ROW | {"row_id": f"e{i:05}"} for i in range(60)]
     third = [row["row_id"] for row in rows if role(library.rules, row, "dgx_h100") == FITTED]
 
     def fitted(planned: list[Planned]) -> Fit:

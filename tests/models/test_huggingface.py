@@ -23,7 +23,8 @@ OTHERWISE = {"phi3_mini": ("window", 2048)}  # the shipped model follows another
 
 
 def shipped(name: str) -> dict[str, Any]:
-    return yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text())
+    found = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text())
+    return {key: value for key, value in found.items() if key != "aliases"}
 
 
 def replaced(node: Any, name: str, value: float) -> Any:
