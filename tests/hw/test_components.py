@@ -122,7 +122,7 @@ class TestComponent:
 
     def test_answers_are_finite_and_not_negative(self, component: eqx.Module, machine: Candidate) -> None:
         for name, values in answers(component, Around.of(machine), plainly).items():
-            assert values, name
+            assert values or not machine.hw.levels, name  # a chip by itself has no fan-outs
             for value in values:
                 assert jnp.shape(value) == (), f"{name} is of one point"
                 assert math.isfinite(value), name
