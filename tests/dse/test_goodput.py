@@ -20,6 +20,8 @@ from dse.mapping import Wanted
 from dse.problem import template
 from dse.whole import largest
 
+pytestmark = pytest.mark.slow  # nearly every test compiles a program of its own
+
 TRIED = 600  # users of a replica, beyond what these machines serve in time
 KINDS = {"whole prompts": (), "chunks": ("scheduler=chunked",), "two pools": SAME}
 

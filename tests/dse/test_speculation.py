@@ -15,6 +15,8 @@ from dse.problem import template
 from dse.schedule import micro_batch, passes
 from dse.speculation import Draft
 
+pytestmark = pytest.mark.slow  # nearly every test compiles a program of its own
+
 EXACT = 1e-9  # the same sums in another order
 GUESSES = [0, 1, 2, 5, 17]
 RIGHT = [0.0, 0.3, 0.7, 1 - 1e-3, 1 - 1e-7, 1.0]
