@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from dse.compose import written
 from dse.schema import nearest
 
 MISSING = "???"  # of files that need a word on the command line, which name no component by themselves
@@ -17,14 +17,6 @@ def plain_name(name: str) -> str:
     """A name without case, blanks and punctuation; between digits one mark stays, as 1.3 and 13 are not the same."""
     apart = re.sub(r"(?<=[0-9])[^a-z0-9]+(?=[0-9])", ".", str(name).lower())
     return re.sub(r"[^a-z0-9.]|(?<![0-9])\.|\.(?![0-9])", "", apart)
-
-
-def written(path: Path) -> dict[str, Any]:
-    """A configuration file as it is written, its defaults not followed."""
-    import yaml
-
-    found = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from dse.calibrate_write import put_all
 from dse.console import console, table
 from dse.measured import folder
 from dse.operator_families import Constant, family
-from dse.operator_rows import Bench, applies, fitted, gathered, key, leaves, modelled, notes, padded, seconds_of
+from dse.operator_rows import Bench, applies, fitted, gathered, key, modelled, notes, padded, seconds_of
+from dse.precision import arrays
 from dse.session import Session, about
 from dse.store import write_json
+from dse.validate import errors_of
 
 TOLERANCE = 0.1  # relative error beyond which a row counts in proportion, not squared
 MOST_ROWS = 1500  # of a kind on a machine that are fitted, drawn at random from those that may be
@@ -95,7 +97,7 @@ class Misses:
         self.parts = [self._part(bench, longest) for bench in unknowns.benches]
 
     def _part(self, bench: Bench, longest: int) -> Any:
-        machine = leaves((bench.chip, bench.formats, bench.state))
+        machine = arrays((bench.chip, bench.formats, bench.state))
         asked = _misses(bench.family, self.unknowns.of(bench))
         where, count = self.unknowns.where(bench), len(bench.rows.seconds)
         shapes = padded(bench.rows.shapes, longest)
@@ -134,9 +136,9 @@ def fit(found: Sequence[Bench], seed: int = 1) -> Fit:
     return Fit(values, covariance(misses.slopes(best.x), misses(best.x)), len(best.fun))
 
 
-def covariance(slopes: np.ndarray, misses: np.ndarray) -> np.ndarray:
+def covariance(slopes: np.ndarray, misses: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
     """Of the fitted logarithms; directions that no row depends on have none."""
-    weights = 1 / np.sqrt(1 + (misses / TOLERANCE) ** 2)
+    weights = 1 / np.sqrt(1 + (misses / tolerance) ** 2)
     scale = np.sum(weights * misses**2) / max(len(misses) - slopes.shape[1], 1)
     return scale * np.linalg.pinv(slopes.T @ (weights[:, None] * slopes), hermitian=True)
 
@@ -150,11 +152,9 @@ def summed(found: Sequence[Bench], values: Mapping[str, float]) -> list[dict[str
         for role, which in (("fitted", chosen), ("held back", ~chosen)):
             if not which.any():
                 continue
-            part = error[which]
-            lines.append({"machine": bench.rows.machine, "kind": bench.rows.kind, "role": role, "rows": len(part),
-                          "median_absolute_error": float(np.median(np.abs(part))),
-                          "p90_absolute_error": float(np.quantile(np.abs(part), 0.9)),
-                          "bias": float(np.median(part))})  # fmt: skip
+            told = errors_of(error[which])
+            lines.append({"machine": bench.rows.machine, "kind": bench.rows.kind, "role": role,
+                          "rows": told.pop("count")} | told)  # fmt: skip
     return lines
 
 

@@ -21,6 +21,7 @@ from dse.receipts_verdict import (
     IMPOSSIBLE,
     NEEDS,
     SOMEWHERE,
+    TINY,
     UNTESTED,
     Line,
     Receipt,
@@ -32,7 +33,6 @@ from dse.receipts_verdict import (
 )  # fmt: skip
 from dse.schema import nearest
 
-TINY = 1e-300
 ROUNDING = 1e-9
 TIMES = ""  # the unit of a ratio
 

@@ -15,9 +15,10 @@ import numpy as np
 from dse.evaluate import Candidate
 from dse.figures import Figure, figures
 from dse.metrics import Metrics, units
+from dse.precision import arrays
 from dse.problem import Template
 from dse.provenance import quantities
-from dse.receipts_bench import arrays, drawn, ends, settings, without_losses
+from dse.receipts_bench import drawn, ends, settings, without_losses
 from dse.schema import nearest, paths, rule_at
 from dse.spreads import leaf_paths
 

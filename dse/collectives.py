@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dse.precision  # noqa: F401
-from dse.compose import conf_folder
+from dse.compose import conf_folder, written
 from dse.measured import folder
 from dse.schema import build
 from dse.validate import FITTED, PREDICTED, Validation
@@ -50,18 +50,12 @@ class Row(NamedTuple):
 
 def suite() -> dict[str, Any]:
     """What was measured, where it is, and what is fitted."""
-    return _yaml(conf_folder() / "validation" / "collectives.yaml")
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    return yaml.safe_load(path.read_text())
+    return written(conf_folder() / "validation" / "collectives.yaml")
 
 
 def link_of(name: str, kernels: bool = True) -> Link:
     """A shipped link; without the kernels that serving software adds to its library's protocols, if so asked."""
-    node = _yaml(conf_folder() / "hw" / "link" / f"{name}.yaml")
+    node = written(conf_folder() / "hw" / "link" / f"{name}.yaml")
     found = build(node, f"conf/hw/link/{name}.yaml")
     kept = OrderedDict((key, one) for key, one in found.protocols.items() if kernels or one.phased)
     return dataclasses.replace(found, protocols=kept)

@@ -21,6 +21,14 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else here.parent / "conf"
 
 
+def written(path: Path) -> dict[str, Any]:
+    """A file as it is written, its defaults not followed."""
+    import yaml
+
+    found = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return found if isinstance(found, dict) else {}
+
+
 def compose(overrides: Sequence[str]) -> Any:
     """The configuration of these overrides, on the search path of the running application."""
     import hydra

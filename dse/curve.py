@@ -16,6 +16,7 @@ from dse.evaluate import Candidate
 from dse.grids import Grids
 from dse.mapping import Wanted
 from dse.metrics import Answer
+from dse.precision import arrays
 from dse.problem import Template, flat
 from dse.ready import best_of
 from dse.results import point
@@ -31,7 +32,7 @@ LIMITS = ("power", "heat", "clock")
 def over_loads(candidate: Candidate, choices: Grids, wanted: Wanted, loads: Sequence[float]) -> dict[str, np.ndarray]:
     """Flat columns of the candidate under so many users, [loads], each with its own best mapping."""
     users = np.asarray(loads, float)
-    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
+    one = arrays(candidate)
     found = replace(one, serving=replace(one.serving, users=jnp.asarray(users)))
     return flat(jax.device_get(best_under(found, choices, wanted)))
 

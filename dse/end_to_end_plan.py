@@ -12,8 +12,8 @@ from typing import Any
 
 import jax
 
-from dse.aliases import Names, plain_name, written
-from dse.compose import component, conf_folder
+from dse.aliases import Names, plain_name
+from dse.compose import component, conf_folder, written
 from dse.end_to_end_program import CHUNKED, STATIC, WHOLE, Question
 from dse.end_to_end_rows import Refused, Run, check_spreads, is_sixteen_bit, run
 from dse.metrics import Mapping as Laid

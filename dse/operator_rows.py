@@ -13,10 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import dse.precision  # noqa: F401
 from dse.compose import component, compose, own_folders, plain
 from dse.operator_families import FAMILIES, Constant, Family, Rows
 from dse.operator_files import machines, parts
+from dse.precision import arrays
 from dse.schema import build
 from hw.chip import Chip
 from hw.heat import State
@@ -118,11 +118,6 @@ def _timer(one: Family, constants: tuple[Constant, ...]) -> Any:
     return jax.jit(functools.partial(seconds_of, one, constants))
 
 
-def leaves(tree: Any) -> Any:
-    """The same with its leaves as arrays, so that it is compiled once for all of one structure."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree)
-
-
 def key(constant: Constant, machine: str) -> str:
     """How a constant of a machine is named: its place, and the machine where each has its own."""
     return f"{constant.place}@{machine}" if constant.alone else constant.place
@@ -135,7 +130,7 @@ def modelled(bench: Bench, given: Mapping[str, float] | None = None) -> np.ndarr
         c for c in bench.family.constants if applies(c, bench) and (c.of_rows or key(c, machine) in given)
     )
     values = [jnp.asarray(given.get(key(c, machine), shipped(c, bench))) for c in constants]
-    ask, leafy = _timer(bench.family, constants), leaves((bench.chip, bench.formats, bench.state))
+    ask, leafy = _timer(bench.family, constants), arrays((bench.chip, bench.formats, bench.state))
     found = []
     for start in range(0, len(bench.rows.seconds), CHUNK):
         part = {name: column[start : start + CHUNK] for name, column in bench.rows.shapes.items()}

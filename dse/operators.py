@@ -11,7 +11,7 @@ import numpy as np
 from dse.operator_families import FAMILIES
 from dse.operator_files import left_out
 from dse.operator_rows import Bench, fitted, gathered, modelled, notes
-from dse.validate import PREDICTED, Row, Validation
+from dse.validate import PREDICTED, Row, Validation, errors_of
 
 BAND = (0.05, 0.95)  # of the fitted rows' measured / modelled: the band around a prediction
 MOST_ROWS = 20_000  # that are listed, drawn at random from those held back; errors are of all
@@ -89,19 +89,7 @@ def _row(bench: Bench, index: int, seconds: float, band: tuple[float, float]) ->
 def _summed(bench: Bench, seconds: np.ndarray, which: np.ndarray) -> dict[str, Any]:
     """Errors of all held-back rows of one kind."""
     found = {"family": bench.family.name, "machine": bench.rows.machine, "kind": bench.rows.kind}
-    return found | _errors(seconds[which] / bench.rows.seconds[which] - 1)
-
-
-def _errors(error: np.ndarray) -> dict[str, Any]:
-    if not len(error):
-        return {"count": 0}
-    absolute = np.abs(error)
-    return {
-        "count": len(error),
-        "median_absolute_error": float(np.median(absolute)),
-        "p90_absolute_error": float(np.quantile(absolute, 0.9)),
-        "bias": float(np.median(error)),
-    }
+    return found | errors_of(seconds[which] / bench.rows.seconds[which] - 1)
 
 
 def _all(pairs: Sequence[tuple[Bench, np.ndarray]], held: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -113,5 +101,5 @@ def _all(pairs: Sequence[tuple[Bench, np.ndarray]], held: Sequence[np.ndarray]) 
             for (bench, seconds), which in zip(pairs, held, strict=True)
             if bench.family.name == name
         ]
-        found[name] = _errors(np.concatenate(parts))
+        found[name] = errors_of(np.concatenate(parts))
     return {"all_held_back": found}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.operator_families import Constant, Rows
+from dse.operator_files import WIDE
 from hw.chip import Chip, Placement
 from hw.heat import State
 from models.attention import GroupedQueryAttention
@@ -29,7 +30,6 @@ HEAD = 128  # elements of a head where a file does not say
 MOST_SHARED = 32  # query heads that share keys; for more, libraries have kernels that nobody runs
 FORMATS = {"bfloat16": "bf16", "fp8": "fp8"}
 WINDOW, OWN = " window", " own"
-WIDE = "bfloat16"
 SHARED = "bfloat16", "fp8"
 EVERY = (*SHARED, "bfloat16 own", "fp8 own")
 KERNEL = "engine.kernels.attention."

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 
 def cache_folder() -> Path:
     """Where compiled programs are kept between processes."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "inferscape" / "jax"
+
+
+def arrays(tree: Any) -> Any:
+    """The tree with its leaves as arrays, so that one program serves all of its structure."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree)
 
 
 jax.config.update("jax_enable_x64", True)

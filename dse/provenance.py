@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dse.compose import conf_folder
+from dse.compose import conf_folder, written
 from dse.schema import NOTES
 
 KINDS = ("derived", "assumed")
@@ -21,9 +21,7 @@ def citations() -> dict[str, dict[str, str]]:
 
 
 def read_citations(path: Path) -> dict[str, dict[str, str]]:
-    import yaml
-
-    return yaml.safe_load(path.read_text()) or {}
+    return written(path)
 
 
 def quantities(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:

@@ -13,13 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dse.compose import choices, conf_folder
+from dse.compose import choices, conf_folder, written
 from dse.console import console
 from dse.evaluate import Candidate, evaluate
 from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Wanted
 from dse.metrics import Answer
 from dse.metrics import Mapping as Laid
+from dse.precision import arrays
 from dse.problem import Template, best_of_one, flat, template
 from dse.provenance import explained, quantities
 from dse.receipts_verdict import UntestableError
@@ -51,9 +52,7 @@ class Settings:
 @functools.cache
 def settings() -> Settings:
     """The shipped `validation/receipts.yaml`."""
-    import yaml
-
-    given = yaml.safe_load((conf_folder() / "validation" / "receipts.yaml").read_text(encoding="utf-8"))
+    given = written(conf_folder() / "validation" / "receipts.yaml")
     widths = {kind: Rule("").read(text) for kind, text in given["spreads"].items()}
     move, rests, by_class = Rule("").read(given["moved"]), float(given["rests"]), given["ideal_of"]
     return Settings(widths, tuple(given["held"]), int(given["samples"]), move, rests, given["ideal"], by_class)
@@ -131,10 +130,6 @@ def filled(overrides: Sequence[str]) -> list[str]:
 def loaded(candidate: Candidate, users: int) -> Candidate:
     """The candidate with so many users."""
     return replace(candidate, serving=replace(candidate.serving, users=float(users)))
-
-
-def arrays(candidate: Candidate) -> Candidate:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
 
 
 def without_losses(candidate: Candidate) -> Candidate:

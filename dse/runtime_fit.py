@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from dse.calibrate import covariance
 from dse.calibrate_write import put
 from dse.compose import beside
 from dse.end_to_end import RATES, planned_or_refused, predicted, role, spread_name, value_of
@@ -25,7 +26,7 @@ from dse.end_to_end_rows import read
 from dse.help import own_folders
 from dse.measured import folder
 from dse.store import write_whole
-from dse.validate import FITTED
+from dse.validate import FITTED, errors_of
 from hw.units import readable
 
 NAMES = ("step_time", "layer_time", "hidden_exchange")
@@ -116,13 +117,10 @@ def fitted(planned: Sequence[Planned]) -> Fit:
     ]
     best = min(runs, key=lambda found: found.cost)
     residuals, by = asked(best.x)
-    weights = 1 / np.sqrt(1 + (residuals / SOFT) ** 2)
     inside = (best.x > 1e-6) & (best.x < MOST / SCALE - 1e-6)
     errors = np.full(len(NAMES), np.nan)
     if inside.any():
-        bent = (by * weights[:, None])[:, inside]
-        spread = float((weights * residuals**2).sum()) / max(len(residuals) - inside.sum(), 1)
-        errors[inside] = np.sqrt(np.diag(np.linalg.pinv(bent.T @ by[:, inside]) * spread))
+        errors[inside] = np.sqrt(np.diag(covariance(by[:, inside], residuals, SOFT)))
     return Fit(best.x * SCALE, errors * SCALE, len(planned))
 
 
@@ -137,11 +135,10 @@ def told(name: str, logs: np.ndarray) -> str:
     """Errors in a line."""
     if not len(logs):
         return f"  {name}: no rows"
-    errors = np.exp(-logs) - 1
-    within = np.quantile(np.abs(errors), 0.9)
+    found = errors_of(np.exp(-logs) - 1)
     return (
-        f"  {name}: {len(logs)} rows, median error {np.median(np.abs(errors)):.0%}, 90 % within {within:.0%}, "
-        f"bias {np.median(errors):+.0%}"
+        f"  {name}: {found['count']} rows, median error {found['median_absolute_error']:.0%}, 90 % within "
+        f"{found['p90_absolute_error']:.0%}, bias {found['bias']:+.0%}"
     )
 
 

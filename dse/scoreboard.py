@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dse.compose import conf_folder
+from dse.compose import conf_folder, written
 from dse.measured import folder
 from dse.store import write_whole
 from dse.validate import EXCLUDED, FITTED, SUITES, Row, summary
@@ -76,9 +76,7 @@ def measured(suites: Sequence[str] = tuple(GROUPS)) -> Errors:
 
 def kept() -> dict[str, Any]:
     """What was measured when the constants were fitted, and what others report of other tools."""
-    import yaml
-
-    return yaml.safe_load(shelf().read_text())
+    return written(shelf())
 
 
 def shelf() -> Path:

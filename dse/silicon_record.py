@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dse.bayes import Posterior, Prior
-from dse.compose import conf_folder
+from dse.compose import conf_folder, written
 from dse.schema import build
 from dse.silicon_fit import LAWS, Parts, fit_law, predictor, usable
 from dse.silicon_rows import Chip
@@ -33,9 +33,7 @@ class Record:
 
 def load(name: str) -> Any:
     """A shipped file of conf/ as plain data."""
-    import yaml
-
-    return yaml.safe_load((conf_folder() / f"{name}.yaml").read_text(encoding="utf-8"))
+    return written(conf_folder() / f"{name}.yaml")
 
 
 @functools.cache

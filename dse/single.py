@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dse import curve
@@ -17,6 +16,7 @@ from dse.findings import traffic
 from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Grid, Wanted, no_mapping
 from dse.metrics import SOMETIMES
+from dse.precision import arrays
 from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.runners import runners_up
@@ -40,7 +40,7 @@ def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
     """All answers about one template as a point; raises ValueError where no mapping can be tried."""
     candidate = found.candidate
     choices = grids([candidate], own_fanouts(candidate), wanted)
-    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
+    one = arrays(candidate)
     found_best = jax.device_get(best_of_one(one, choices, wanted))
     return legal_point({name: np.atleast_1d(value) for name, value in flat(found_best).items()}, found, wanted)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-import dse.precision  # noqa: F401
+from dse.precision import arrays
 
 MOST = 3  # inputs named beside a spread
 
@@ -39,7 +38,7 @@ def elasticities(answers: Callable[[Any], Mapping[str, Any]], tree: Any, prefix:
     0 where the answer is 0. Inputs that count whole things are taken as continuous. Where two bounds are equal, the
     derivative lies half-way between those of both sides.
     """
-    given, rebuilt = ravel_pytree(jax.tree.map(lambda leaf: jnp.asarray(leaf, float), tree))
+    given, rebuilt = ravel_pytree(arrays(tree))
     answered = jax.jit(lambda vector: dict(answers(rebuilt(vector))))
     values, slopes, named = answered(given), jax.jit(jax.jacfwd(answered))(given), leaf_paths(tree, prefix)
     moved = {name: slopes[name] * given / value if value else given * 0 for name, value in values.items()}

@@ -16,6 +16,7 @@ from dse.evaluate import Candidate
 from dse.holding import cache_bytes, weight_bytes
 from dse.mapping import Wanted
 from dse.metrics import Mapping
+from dse.precision import arrays
 from dse.schedule import in_flight, micro_batch, passes
 from dse.step import in_loops
 from models.batch import Batch
@@ -148,8 +149,8 @@ def replica(
     }
     if chunk:
         axes[True, True] = [decodes, contexts[::2] + contexts[-1:], spaced(1, chunks[-1], FEW), past[::2] + past[-1:]]
-    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), candidate)
-    laid = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), mapping)
+    one = arrays(candidate)
+    laid = arrays(mapping)
     steps, intervals = {}, {}
     for kind, found in axes.items():
         kept = [sorted(set(axis)) for axis in found]
@@ -240,7 +241,7 @@ def steady_state(found: Template, wanted: Wanted, chosen: dict[str, Any], trace:
     fixed = Grid(**{name: jnp.full_like(column, getattr(laid, name)) for name, column in degrees.items()})
     means = {"users": max(users, 1.0), "prompt": float(trace.prompt.mean()), "output": float(trace.output.mean())}
     asked = dataclasses.replace(candidate, serving=dataclasses.replace(candidate.serving, **means))
-    one = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), asked)
+    one = arrays(asked)
     metrics = jax.device_get(best_of_one(one, choices._replace(own=fixed), wanted)).metrics
     names = ("time_to_first_token", "time_per_output_token", "tokens_per_second")
     return {"users": means["users"]} | {name: float(getattr(metrics, name)) for name in names}

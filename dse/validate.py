@@ -204,15 +204,22 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
 
     bias is the median of the signed errors; inside_spread the share of rows within their 90 % interval.
     """
-    errors = np.array([row.error for row in rows if row.error is not None])
-    if not len(errors):
+    judged = [row for row in rows if row.error is not None]
+    if not judged:
         return dict.fromkeys(("median_absolute_error", "p90_absolute_error", "bias", "inside_spread")) | {"count": 0}
+    inside = float(np.mean([row.inside for row in judged]))
+    return errors_of(np.array([row.error for row in judged])) | {"inside_spread": inside}
+
+
+def errors_of(signed: np.ndarray) -> dict[str, Any]:
+    """How many signed errors there are, and what they come to; nothing but their number where there are none."""
+    if not len(signed):
+        return {"count": 0}
     return {
-        "count": len(errors),
-        "median_absolute_error": float(np.median(np.abs(errors))),
-        "p90_absolute_error": float(np.quantile(np.abs(errors), 0.9)),
-        "bias": float(np.median(errors)),
-        "inside_spread": float(np.mean([row.inside for row in rows if row.error is not None])),
+        "count": len(signed),
+        "median_absolute_error": float(np.median(np.abs(signed))),
+        "p90_absolute_error": float(np.quantile(np.abs(signed), 0.9)),
+        "bias": float(np.median(signed)),
     }
 
 

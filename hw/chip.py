@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -134,7 +135,7 @@ class Chip(eqx.Module):
         """
         held, tier, die = work.held(formats), work.held(place), state.logic
         rate = self.bandwidth(tier, state)
-        engine = self.engine.run(work, formats, rate, die)
+        engine = self.engine.run(work, formats, die)
         around = work.around.plus(narrowing(work, formats))
         timing, apart = engine.timing, self.vector.apart(around, formats.exchange.bytes, rate, die)
         size, left = work.held_elements * held.bytes, work.cache_written * formats.cache.bytes
@@ -158,26 +159,28 @@ class Chip(eqx.Module):
 
     def bandwidth(self, index: Any, state: State) -> Any:
         """Bytes per second that a stream of reads reaches from the tier of that index."""
-        found = 0.0
-        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
-            found = found + jnp.where(index == i, tier.bandwidth_sustained(there), 0.0)
-        return found
+        return self._of_tier(index, state, lambda tier, there: tier.bandwidth_sustained(there))
 
     def moving_time(self, read: Any, written: Any, index: Any, state: State) -> Any:
         """Seconds to read and to write so many bytes of the tier of that index, one after the other."""
-        found = 0.0
-        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
-            size = read + written * tier.write_slowdown()
-            found = found + jnp.where(index == i, tier.read_time(size, there), 0.0)
-        return found
+
+        def seconds(tier: Memory, there: Conditions) -> Any:
+            return tier.read_time(read + written * tier.write_slowdown(), there)
+
+        return self._of_tier(index, state, seconds)
 
     def moving_energy(self, read: Any, written: Any, index: Any, state: State) -> Any:
         """Joules to read and to write so many bytes of the tier of that index."""
-        found = 0.0
-        for i, (tier, there) in enumerate(zip(self.tiers, state.tiers, strict=True)):
-            joules = tier.read_energy(read, there) + tier.write_energy(written, there)
-            found = found + jnp.where(index == i, joules, 0.0)
-        return found
+
+        def joules(tier: Memory, there: Conditions) -> Any:
+            return tier.read_energy(read, there) + tier.write_energy(written, there)
+
+        return self._of_tier(index, state, joules)
+
+    def _of_tier(self, index: Any, state: State, of: Callable[[Memory, Conditions], Any]) -> Any:
+        """What `of` says of the tier of that index, which may be traced."""
+        pairs = enumerate(zip(self.tiers, state.tiers, strict=True))
+        return sum(jnp.where(index == i, of(tier, there), 0.0) for i, (tier, there) in pairs)
 
     def leaking_power(self, conditions: Conditions) -> Any:
         """Watts of leakage of the logic, SRAM apart."""

@@ -115,8 +115,8 @@ class Engine(eqx.Module):
         """Noise over signal that the engine itself adds to a product over k inputs: none where it computes in bits."""
         return jnp.zeros_like(self.cores)
 
-    def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
-        """Time of one operator that memory feeds with `bandwidth` bytes a second."""
+    def timing(self, work: Operator, formats: Formats, conditions: Conditions) -> Timing:
+        """Time of one operator."""
         shape = (work.vectors, work.inputs, work.outputs, work.products)
         stream, fill = self.time(*shape, work.held(formats), formats.activations, conditions)
         return Timing(stream, fill, self.overhead)
@@ -125,14 +125,14 @@ class Engine(eqx.Module):
         """Seconds of an operator that needs so much of each resource: the longest, where all overlap."""
         return bounds.longest
 
-    def run(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> EngineWork:
+    def run(self, work: Operator, formats: Formats, conditions: Conditions) -> EngineWork:
         """Time of one operator, and its energy beyond idle_share, which flows anyway."""
         held, fed = work.held(formats), formats.activations
         working = 1 - self.idle_share
         operations = 2 * work.macs * working
         filled = work.products * work.inputs * work.outputs * held.bytes * working
         return EngineWork(
-            self.timing(work, formats, bandwidth, conditions),
+            self.timing(work, formats, conditions),
             operations * self.operation_energy(held, fed, conditions),
             filled * self.fill_byte_energy(conditions),
         )

@@ -1,24 +1,35 @@
 """Kernels: what a machine runs one after the other, each over all its cores. This file is the contract."""
 
 # No `from __future__ import annotations` here: see hw/engine.py.
+import functools
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.operators import Operator
 
+SMALLEST = 1e-30  # seconds; a root of nothing at all has no slope
+
+
+def soft_maximum(times: Sequence[Any], power: Any) -> Any:
+    """Seconds of what overlaps, (a^p + b^p + ...)^(1/p): no less than the longest."""
+    times = [jnp.maximum(one, SMALLEST) for one in times]
+    longest = functools.reduce(jnp.maximum, times)
+    return longest * sum((one / longest) ** power for one in times) ** (1 / power)
+
 
 class Device(NamedTuple):
     """What a kernel runs on: `cores` of so many `operations` a second each on these operands at full rate; a `cache`
-    of so many bytes that all share, which gives cache_bandwidth; a memory that streams `bandwidth` bytes a second."""
+    of so many bytes that all share, which gives cache_bandwidth."""
 
     cores: Any
     operations: Any
     cache: Any
     cache_bandwidth: Any
-    bandwidth: Any
 
 
 class Operands(NamedTuple):

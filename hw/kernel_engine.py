@@ -11,14 +11,13 @@ from jaxtyping import Array
 
 from hw.conditions import Conditions
 from hw.engine import Bounds, Timing
-from hw.kernel import Device, Kernel, Operands
+from hw.kernel import Device, Kernel, Operands, soft_maximum
 from hw.multiprocessors import Multiprocessors, Rate, fastest
 from hw.units import count, fraction, quantity
 from models.numerics import Formats, NumberFormat
 from models.operators import ExpertProduct, Operator
 
 SOFTWARE_BLOCK = 64  # elements under one scale from which kernels scale partial sums themselves
-SMALLEST = 1e-30  # seconds; keeps the root of no work at all differentiable
 
 
 class Kernels(eqx.Module):
@@ -54,11 +53,10 @@ class KernelEngine(Multiprocessors):
         """Seconds before a kernel does anything: part of every kernel's own start."""
         return jnp.zeros_like(self.cores)
 
-    def device(self, held: NumberFormat, fed: NumberFormat, bandwidth: Any, conditions: Conditions) -> Device:
+    def device(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Device:
         """What a kernel on such operands runs on."""
         rate = self.operations_per_clock(held, fed) * conditions.frequency
-        cached = self.cache_bandwidth * conditions.derating
-        return Device(self.cores, rate, self.cache, cached, bandwidth)
+        return Device(self.cores, rate, self.cache, self.cache_bandwidth * conditions.derating)
 
     def _operands(self, held: NumberFormat, fed: NumberFormat, result: NumberFormat) -> Operands:
         """What a kernel must know of its operands. Scales of short blocks are the arithmetic units' own business."""
@@ -66,18 +64,15 @@ class KernelEngine(Multiprocessors):
         by_block = (fed.scale_bits > 0) & (fed.block >= SOFTWARE_BLOCK)
         return Operands(held.bytes, fed.bytes, result.bytes, widened, jnp.where(by_block, 1 / fed.block, 0.0))
 
-    def timing(self, work: Operator, formats: Formats, bandwidth: Any, conditions: Conditions) -> Timing:
+    def timing(self, work: Operator, formats: Formats, conditions: Conditions) -> Timing:
         held, fed = work.held(formats), formats.activations
         operands = self._operands(held, fed, formats.exchange)
-        found = work.kernel(self.kernels).work(work, operands, self.device(held, fed, bandwidth, conditions))
+        found = work.kernel(self.kernels).work(work, operands, self.device(held, fed, conditions))
         return Timing(found.compute, jnp.zeros_like(found.compute), found.start, found.beside, found.slowdown)
 
     def together(self, work: Operator, bounds: Bounds) -> Any:
-        longest = jnp.maximum(bounds.longest, SMALLEST)
-        power = work.kernel(self.kernels).sharpness
         moved = jnp.maximum(bounds.weights, bounds.cache)  # where one memory serves both, the one holds the other
-        parts = [(jnp.maximum(part, SMALLEST) / longest) ** power for part in (bounds.compute, moved, bounds.vector)]
-        return longest * sum(parts) ** (1 / power)
+        return soft_maximum((bounds.compute, moved, bounds.vector), work.kernel(self.kernels).sharpness)
 
     def time(
         self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
@@ -85,8 +80,7 @@ class KernelEngine(Multiprocessors):
         """Seconds of the arithmetic of products with weights alone."""
         product = ExpertProduct(m, k, n, count)
         operands = self._operands(held, fed, fed)
-        device = self.device(held, fed, jnp.full_like(self.cores, jnp.inf), conditions)
-        found = self.kernels.products.work(product, operands, device).compute
+        found = self.kernels.products.work(product, operands, self.device(held, fed, conditions)).compute
         return found, jnp.zeros_like(found)
 
     def peak_fill(self, conditions: Conditions) -> Any:

@@ -14,6 +14,8 @@ from hw.engine import Engine
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
+SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
+
 
 class Rate(eqx.Module):
     """Operations per clock and core on operands of up to `width` bits.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from hw.kernel import Device, Kernel, KernelWork, Operands
-from hw.tensor_engine import SHORTEST_K
+from hw.kernel import SMALLEST, Device, Kernel, KernelWork, Operands, soft_maximum
+from hw.multiprocessors import SHORTEST_K
 from hw.units import count, fraction, quantity
 from models.operators import Operator
 
-SMALLEST = 1e-30  # seconds; no results at all are as many parts as there may be
 STEP = 128.0  # bytes of inputs that a core brings in at once for each row or column
 PARTIAL = 4.0  # widths of a result that a partial sum moves: written and read, at twice the width
 
@@ -26,7 +25,7 @@ class OutputTile(eqx.Module):
     columns: Array = count()
 
 
-class Shape(eqx.Module):
+class Shape(NamedTuple):
     """Products (m, k) x (k, n), so many of them."""
 
     m: Any
@@ -48,11 +47,10 @@ class ProductKernel(Kernel):
                   + (splitting + 4 count parts m n result / cache_bandwidth, where k is cut)
 
     p : sharpness. quantised : share of a last, partly filled wave that is waited for; prologue : filling a tile's
-    pipeline; step : the least time of 128 bytes of inputs, the wider operand's,
-    however small the tile; port : bytes of operands that a core takes in
-    for each operation of its full rate; rescaling : of partial sums for each block of inputs with one scale, in
-    products' time. k is not cut where operands are widened or scaled by blocks. Rows and columns that a tile has beyond
-    the operands are not fed.
+    pipeline; step : the least time of 128 bytes of inputs, the wider operand's, however small the tile; port : bytes of
+    operands that a core takes in for each operation of its full rate; rescaling : of partial sums for each block of
+    inputs with one scale, in products' time. k is not cut where operands are widened or scaled by blocks. Rows and
+    columns that a tile has beyond the operands are not fed.
 
     Cores at work read a square of the largest tiles at once; from one wave to the next an operand is read again,
 
@@ -91,7 +89,7 @@ class ProductKernel(Kernel):
         results = shape.count * shape.m * shape.n * operands.result / device.cache_bandwidth
         one = self._input(tile, fed, operands, device)
         once = self._waves(count / device.cores) * (shape.k * one + self.prologue)
-        summed = jnp.maximum(PARTIAL * results, SMALLEST)  # of each part
+        summed = jnp.maximum(PARTIAL * results, SMALLEST)  # of each part; of no results, as many as there may be
         parts = jnp.minimum(jnp.sqrt(jnp.maximum(shape.k, 1.0) * one / summed), shape.k / SHORTEST_K)
         parts = jnp.maximum(1.0, jnp.minimum(parts, device.cores / count))
         cut = self._waves(jnp.maximum(count / device.cores, 1.0)) * (shape.k / parts * one + self.prologue)
@@ -108,15 +106,7 @@ class ProductKernel(Kernel):
         arithmetic = 2 * tile.rows * tile.columns * slower / device.operations
         feed = fed / (self.port * device.operations)
         step = self.step / STEP * jnp.maximum(operands.fed, operands.held)
-        return self._together(self._together(arithmetic, feed), step)
-
-    def _together(self, one: Any, other: Any) -> Any:
-        """Seconds of two that overlap: no less than the longer."""
-        one, other = jnp.maximum(one, SMALLEST), jnp.maximum(other, SMALLEST)  # a root of nothing has no slope
-        longest = jnp.maximum(one, other)
-        return longest * ((one / longest) ** self.sharpness + (other / longest) ** self.sharpness) ** (
-            1 / self.sharpness
-        )
+        return soft_maximum((soft_maximum((arithmetic, feed), self.sharpness), step), self.sharpness)
 
     def _read_again(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Bytes read from memory beyond one reading of both operands."""

@@ -1,7 +1,8 @@
-"""The tensor engine of a GPU: output tiles over multiprocessors."""
+"""An engine that computes output tiles over its cores, each product by itself."""
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from typing import Any
 
@@ -10,11 +11,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.conditions import Conditions
-from hw.multiprocessors import Multiprocessors, Rate
+from hw.multiprocessors import SHORTEST_K, Multiprocessors, Rate
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
-
-SHORTEST_K = 128.0  # a shorter part of k does not pay for its own sum
 
 
 class Tile(eqx.Module):
@@ -53,9 +52,7 @@ class OutputTiles(Multiprocessors):
     ) -> tuple[Any, Any]:
         rate = self.operations_per_clock(held, fed) * conditions.frequency
         times = [self._tiled(tile, m, k, n, count, rate) for tile in self.tiles.values()]
-        best = times[0]
-        for other in times[1:]:
-            best = jnp.minimum(best, other)
+        best = functools.reduce(jnp.minimum, times)
         return best, jnp.zeros_like(best)
 
     def _tiled(self, tile: Tile, m: Any, k: Any, n: Any, count: Any, rate: Any) -> Any:

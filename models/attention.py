@@ -10,7 +10,7 @@ from jaxtyping import Array
 from models.batch import Batch, Segment
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, WeightProduct, Work
+from models.operators import AllReduce, Elementwise, Gather, Operator, WeightProduct, Work, attending
 from models.parallelism import Cut, all_true, divides, one_divides_the_other
 from models.reach import attended, reached
 
@@ -95,12 +95,7 @@ class GroupedQueryAttention(Mixer):
         queries = segment.tokens * jnp.ceil(self.heads / cut.heads) / local
         context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
-        return (
-            CacheProduct(
-                queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=segment.tokens
-            ),
-            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5, tokens=segment.tokens),
-        )
+        return attending(queries, self.head_dim, self.head_dim, context, products, softmax, segment.tokens)
 
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> WeightProduct:
         columns = jnp.ceil(self.heads * self.head_dim / cut.tensor + self._key_columns(cut))

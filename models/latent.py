@@ -12,7 +12,7 @@ from models.batch import Batch, Segment
 from models.block import NORM_OPS
 from models.fields import count, number
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, WeightProduct, Work
+from models.operators import AllReduce, Elementwise, Gather, Operator, WeightProduct, Work, attending
 from models.parallelism import Cut, all_true, divides
 
 
@@ -133,8 +133,5 @@ class LatentAttention(Mixer):
         values = WeightProduct(either(segment.total, context), r, either(own, local) * self.value_dim)
         key, value = either(self.kept, self.key_dim), either(r, self.value_dim)
         there = either(value / (key + value), 0.0)  # half of both, since one kernel does both with what it fetches
-        scores = CacheProduct(
-            queries, key, seen, products, vector_ops=softmax, there=there, launches=0.5, tokens=segment.tokens
-        )
-        sums = CacheProduct(queries, seen, value, products, there=there, sums=1.0, launches=0.5, tokens=segment.tokens)
+        scores, sums = attending(queries, key, value, seen, products, softmax, segment.tokens, there)
         return keys, scores, sums, values

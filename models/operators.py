@@ -159,6 +159,16 @@ class CacheProduct(NamedTuple):
         return of.attention
 
 
+def attending(
+    queries: Any, key: Any, value: Any, context: Any, products: Any, softmax: Any, tokens: Any, there: Any = 0.0
+) -> tuple[CacheProduct, CacheProduct]:
+    """Scores of so many queries with `context` keys, and sums of as many values: one kernel of two products, with
+    `softmax` operations between."""
+    both = {"there": there, "launches": 0.5, "tokens": tokens}
+    scores = CacheProduct(queries, key, context, products, vector_ops=softmax, **both)
+    return scores, CacheProduct(queries, context, value, products, sums=1.0, **both)
+
+
 Operator = WeightProduct | ExpertProduct | CacheProduct
 
 

@@ -15,7 +15,7 @@ from models.attention import ROTARY_OPS, SOFTMAX_OPS
 from models.batch import Batch, Segment
 from models.fields import count
 from models.mixer import Mixer
-from models.operators import AllReduce, CacheProduct, Elementwise, Gather, Operator, Shuffle, WeightProduct, Work
+from models.operators import AllReduce, Elementwise, Gather, Operator, Shuffle, WeightProduct, Work, attending
 from models.parallelism import Cut, all_true, divides, one_divides_the_other
 
 
@@ -98,10 +98,7 @@ class VideoAttention(Mixer):
         products = segment.sequences * groups * jnp.ceil(self.heads / cut.heads)
         context = jnp.ceil(tokens / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
-        return (
-            CacheProduct(queries, self.head_dim, context, products, vector_ops=softmax, launches=0.5, tokens=queries),
-            CacheProduct(queries, context, self.head_dim, products, sums=1.0, launches=0.5, tokens=queries),
-        )
+        return attending(queries, self.head_dim, self.head_dim, context, products, softmax, queries)
 
 
 def rotated(elements: Any) -> Elementwise:

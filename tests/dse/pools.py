@@ -13,6 +13,7 @@ from dse.evaluate import Candidate, evaluate
 from dse.grids import grids, own_fanouts
 from dse.mapping import Wanted
 from dse.metrics import Answer, Mapping
+from dse.precision import arrays
 from dse.problem import template
 from dse.ready import best_of, prepared
 from dse.steady import Ready
@@ -28,7 +29,7 @@ ONE_WAY = Wanted("time_per_output_token", tensor=8, pipeline=1, prefill=Wanted("
 @functools.cache
 def small(*overrides: str) -> Candidate:
     """The small candidate with these overrides, its leaves arrays."""
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), template([*SMALL, *overrides]).candidate)
+    return arrays(template([*SMALL, *overrides]).candidate)
 
 
 @functools.partial(jax.jit, static_argnames="wanted")

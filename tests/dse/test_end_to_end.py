@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from running import run_here
 
-from dse.aliases import Names, plain_name, written
-from dse.compose import conf_folder
+from dse.aliases import Names, plain_name
+from dse.compose import conf_folder, written
 from dse.end_to_end import planned_or_refused, predicted, role, validation, value_of
 from dse.end_to_end_plan import Library, Planned
 from dse.end_to_end_program import Found

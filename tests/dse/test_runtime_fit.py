@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from dse import runtime_fit
-from dse.aliases import written
-from dse.compose import component, conf_folder
+from dse.compose import component, conf_folder, written
 from dse.end_to_end import role
 from dse.end_to_end_plan import Library, Planned, plan
 from dse.end_to_end_rows import COLUMNS

@@ -102,7 +102,7 @@ def widened(q: Given) -> Operands:
 
 
 def device(q: Given) -> Device:
-    return Device(132.0, q(7e12, "op/s"), q(5e7, "B"), q(5e12, "B/s"), q(3e12, "B/s"))
+    return Device(132.0, q(7e12, "op/s"), q(5e7, "B"), q(5e12, "B/s"))
 
 
 def formats_of(around: Around) -> tuple[Any, Any]:
@@ -153,10 +153,10 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Engine": (
         Question("time", TIMES, lambda it, a, q: it.time(*SHAPE, *formats_of(a), a.die)),
-        Question("timing", TIMING, lambda it, a, q: it.timing(PROJECTION, a.formats, q(3e12, "B/s"), a.die)),
-        Question("timing.cache", TIMING, lambda it, a, q: it.timing(SCORES, a.formats, q(3e12, "B/s"), a.die)),
+        Question("timing", TIMING, lambda it, a, q: it.timing(PROJECTION, a.formats, a.die)),
+        Question("timing.cache", TIMING, lambda it, a, q: it.timing(SCORES, a.formats, a.die)),
         Question("together", "s", lambda it, a, q: it.together(PROJECTION, bounds(q))),
-        Question("run", WORK, lambda it, a, q: it.run(PROJECTION, a.formats, q(3e12, "B/s"), a.die)),
+        Question("run", WORK, lambda it, a, q: it.run(PROJECTION, a.formats, a.die)),
         Question("peak_rate", "op/s", lambda it, a, q: it.peak_rate(*formats_of(a), a.die)),
         Question("peak_fill", "B/s", lambda it, a, q: it.peak_fill(a.die)),
         Question("operation_energy", "J/op", lambda it, a, q: it.operation_energy(*formats_of(a), a.die)),
@@ -264,9 +264,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "KernelEngine": (
         Question("overhead", "s", lambda it, a, q: it.overhead),
-        Question(
-            "device", ("", "op/s", "B", "B/s", "B/s"), lambda it, a, q: it.device(*formats_of(a), q(3e12, "B/s"), a.die)
-        ),
+        Question("device", ("", "op/s", "B", "B/s"), lambda it, a, q: it.device(*formats_of(a), a.die)),
     ),
     "Multiprocessors": (
         Question("operations_per_clock", "op/clk", lambda it, a, q: it.operations_per_clock(*formats_of(a))),

@@ -122,7 +122,7 @@ def test_memory_traffic_is_as_measured() -> None:
     at the median: results that stay in the cache are not seen by the counters, and how tiles follow each other differs
     from library to library."""
     chip: Any = candidate("hw=dgx_a100", "format=bf16").hw.chip
-    device = Device(chip.engine.cores, 2.9e12, chip.engine.cache, chip.engine.cache_bandwidth, 1.6e12)
+    device = Device(chip.engine.cores, 2.9e12, chip.engine.cache, chip.engine.cache_bandwidth)
     errors = []
     for row in measured():
         tiles = OrderedDict(one=OutputTile(row["cta_m"], row["cta_n"]))  # type: ignore[arg-type]
