@@ -12,8 +12,8 @@ from typing import Any
 from dse.compose import choices, conf_folder
 from dse.describe import number_pairs
 from dse.figures import Pairs, accepted, in_words
-from dse.problem import Template, parts
 from dse.provenance import explained, quantities
+from dse.template import Template, parts
 
 PAGE = conf_folder().parent / "docs/catalogue.md"
 WIDTHS = (16, 8, 4)  # bits of both operands that a peak is told for

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from dse.claims import Claim, Quantity, machines_of
 from dse.claims_values import Known, known, unit_of
-from dse.problem import Template
 from dse.receipts_bench import Bench
 from dse.receipts_verdict import (
     IMPOSSIBLE,
@@ -24,6 +23,7 @@ from dse.receipts_verdict import (
     unless_input,
 )  # fmt: skip
 from dse.session import command_line
+from dse.template import Template
 
 SENSES = ("more", "less")
 

@@ -13,7 +13,6 @@ from dse.claims_values import Known, unit_of
 from dse.claims_values import known as known_values
 from dse.mapping import Wanted
 from dse.metrics import Metrics, more_is_better, units
-from dse.problem import Template
 from dse.receipts_bench import Bench, digest, loaded
 from dse.receipts_bounds import needs
 from dse.receipts_verdict import (
@@ -32,6 +31,7 @@ from dse.receipts_verdict import (
     unless_input,
 )  # fmt: skip
 from dse.schema import nearest
+from dse.template import Template
 
 ROUNDING = 1e-9
 TIMES = ""  # the unit of a ratio

@@ -16,11 +16,11 @@ from dse.evaluate import Candidate
 from dse.figures import Figure, figures
 from dse.metrics import Metrics, units
 from dse.precision import arrays
-from dse.problem import Template
 from dse.provenance import quantities
 from dse.receipts_bench import drawn, ends, settings, without_losses
 from dse.schema import nearest, paths, rule_at
 from dse.spreads import leaf_paths
+from dse.template import Template
 
 FIGURES, RATED = "figures.", "FORMAT"
 MODEL_BYTES, READ_ENERGY = "model.weight_bytes", "hw.chip.read_energy"

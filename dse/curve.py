@@ -11,16 +11,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse.batches import flat
 from dse.console import digits, table
 from dse.evaluate import Candidate
 from dse.grids import Grids
 from dse.mapping import Wanted
 from dse.metrics import Answer
 from dse.precision import arrays
-from dse.problem import Template, flat
 from dse.ready import best_of
 from dse.results import point
 from dse.step import in_loops
+from dse.template import Template
 
 LOADS = 2.0 ** np.arange(21)  # users
 SHOWN = ("tokens_per_second_per_user", "tokens_per_second", "time_to_first_token", "time_per_output_token")

@@ -13,12 +13,12 @@ from dse.console import console
 from dse.describe_model import format_section, model_section
 from dse.drawing import drawing
 from dse.figures import Figure, Pairs, accepted, figures, totals
-from dse.problem import Template, parts, refuse_formats
 from dse.provenance import assumptions
 from dse.schema import build, rule_at
 from dse.session import Session, about
 from dse.spreads import elasticities, first_order, largest
 from dse.store import write_json, write_whole
+from dse.template import Template, parts, refuse_formats
 from hw.units import spread
 
 NUMBERS = "format/number"  # the group whose files are number formats

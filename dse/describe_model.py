@@ -10,8 +10,8 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from dse import compose
-from dse.problem import Template
 from dse.schema import build
+from dse.template import Template
 from models.batch import Batch
 from models.model import Model
 from models.numerics import Formats, NumberFormat

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from dse.archive import Archive, Question
 from dse.console import bar
-from dse.goals import Goals
-from dse.problem import Problem
+from dse.goals import Columns, Goals
 from dse.schema import counted, nearest
-from dse.space import Files, Interval, Parameter, Values
+from dse.space import Files, Parameter, Values
 from dse.store import Trials
 
 HUGE = 1e30  # told in place of an answer that is not a number
@@ -31,7 +31,7 @@ class OptunaSearch:
     def __post_init__(self) -> None:
         self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
 
-    def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
+    def run(self, problem: Question, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`; what is there already is not evaluated again. Returns seconds by part."""
         return Asking(self, problem, goals, trials, seed).run()
 
@@ -39,33 +39,26 @@ class OptunaSearch:
 class Asking:
     """One run. The sampler is deterministic, so a resumed run asks the same again and finds the answers on disk."""
 
-    def __init__(self, search: OptunaSearch, problem: Problem, goals: Goals, trials: Trials, seed: int) -> None:
+    def __init__(self, search: OptunaSearch, problem: Question, goals: Goals, trials: Trials, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.search, self.problem, self.goals, self.trials = search, problem, goals, trials
+        self.search, self.problem, self.goals = search, problem, goals
+        self.archive = Archive(problem, goals, trials)
         self.study = optuna.create_study(directions=[*goals.directions], sampler=make_sampler(search.sampler, seed))
         self.random = np.random.default_rng(seed)
-        self.known: dict[bytes, Mapping[str, float]] = {}
-        self.told: set[bytes] = set()
-        self.seconds = {"evaluate": 0.0, "sampler": 0.0}
-        self._read()
-
-    def _read(self) -> None:
-        designs, columns = self.trials.load()
-        for i, design in enumerate(designs):
-            self.known[design.tobytes()] = {name: values[i] for name, values in columns.items()}
+        self.sampling = 0.0  # seconds
 
     def run(self) -> dict[str, float]:
         goal = int(min(self.search.trials, self.problem.space.size))
         with bar("searching", goal) as advance:
-            while len(self.told) < goal:
-                fresh = self._ask(min(self.search.batch, goal - len(self.told)))
+            while len(self.archive.met) < goal:
+                fresh = self._ask(min(self.search.batch, goal - len(self.archive.met)))
                 if not fresh:
                     break
                 self._tell(fresh)
                 advance(len(fresh))
-        return self.seconds
+        return {"evaluate": self.archive.seconds, "sampler": self.sampling}
 
     def _ask(self, wanted: int) -> dict[bytes, tuple[np.ndarray, list[Any]]]:
         """Trials by new design; repeats of told designs are told their answers at once."""
@@ -77,53 +70,40 @@ class Asking:
                 self._enqueue_unseen(fresh)
             trial = self.study.ask()
             design = self._suggest(trial)
-            key = design.tobytes()
-            if key in self.told:
-                self._answer(trial, self.known[key])
+            if self.archive.has_met(design):
+                self._answer(trial, self.archive.evaluate(design[None]))
             else:
-                fresh.setdefault(key, (design, []))[1].append(trial)
-        self.seconds["sampler"] += time.perf_counter() - start
+                fresh.setdefault(design.tobytes(), (design, []))[1].append(trial)
+        self.sampling += time.perf_counter() - start
         return fresh
 
     def _suggest(self, trial: Any) -> np.ndarray:
         """The sampler's design; parameters that the chosen structure lacks are not asked for."""
         codes = [_suggest(trial, parameter) for parameter in self.problem.space.files]
-        found = self.problem.template([int(code) for code in codes])
-        for parameter in self.problem.space.numeric:
-            active = self.problem.active(found, parameter.key)
-            codes.append(_suggest(trial, parameter) if active else _resting(parameter))
+        present = self.problem.present([int(code) for code in codes])
+        for parameter, has in zip(self.problem.space.parameters, present, strict=True):
+            if not isinstance(parameter, Files):
+                codes.append(_suggest(trial, parameter) if has else parameter.rest)
         return np.array(codes, dtype=float)
 
     def _enqueue_unseen(self, fresh: Mapping[bytes, Any]) -> None:
         for _ in range(1000):
-            codes = [_draw(self.random, parameter) for parameter in self.problem.space.parameters]
-            design = self.problem.canonical(np.array([codes]))[0]
-            if design.tobytes() not in self.told and design.tobytes() not in fresh:
+            design = self.problem.canonical(self.problem.space.drawn(self.random, 1))[0]
+            if not self.archive.has_met(design) and design.tobytes() not in fresh:
                 named = zip(self.problem.space.parameters, design, strict=True)
                 self.study.enqueue_trial({p.key: _named(p, code) for p, code in named})
                 return
 
     def _tell(self, fresh: Mapping[bytes, tuple[np.ndarray, list[Any]]]) -> None:
-        self._evaluate([design for key, (design, _) in fresh.items() if key not in self.known])
+        columns = self.archive.evaluate(np.stack([design for design, _ in fresh.values()]))
         start = time.perf_counter()
-        for key, (_, trials) in fresh.items():
+        for i, (_, trials) in enumerate(fresh.values()):
             for trial in trials:
-                self._answer(trial, self.known[key])
-            self.told.add(key)
-        self.seconds["sampler"] += time.perf_counter() - start
+                self._answer(trial, {name: values[i : i + 1] for name, values in columns.items()})
+        self.sampling += time.perf_counter() - start
 
-    def _evaluate(self, new: list[np.ndarray]) -> None:
-        if not new:
-            return
-        start, designs = time.perf_counter(), np.stack(new)
-        columns = self.problem.evaluate(designs)
-        self.trials.append(designs, columns, (0, len(designs), int(self.goals.feasible(columns).sum())))
-        for i, design in enumerate(new):
-            self.known[design.tobytes()] = {name: values[i] for name, values in columns.items()}
-        self.seconds["evaluate"] += time.perf_counter() - start
-
-    def _answer(self, trial: Any, row: Mapping[str, float]) -> None:
-        columns = {name: np.array([value]) for name, value in row.items()}
+    def _answer(self, trial: Any, columns: Columns) -> None:
+        """Tell what is known of a trial's design, columns [1]."""
         names = (*self.goals.constraints, "mapping")
         for name, short in zip(names, self.goals.shortfalls(columns)[0], strict=True):
             trial.set_constraint(name, float(np.nan_to_num(short, nan=HUGE, posinf=HUGE, neginf=-HUGE)))
@@ -167,15 +147,3 @@ def _named(parameter: Parameter, code: float) -> Any:
     if isinstance(parameter, Files):
         return parameter.text(code)
     return int(code) if isinstance(parameter, Values) else float(code)
-
-
-def _draw(random: np.random.Generator, parameter: Parameter) -> float:
-    if not isinstance(parameter, Interval):
-        return float(random.integers(parameter.size))
-    low, high = parameter.low, parameter.high
-    drawn = np.exp(random.uniform(np.log(low), np.log(high))) if parameter.log else random.uniform(low, high)
-    return float(round(drawn) if parameter.whole else drawn)
-
-
-def _resting(parameter: Values | Interval) -> float:
-    return parameter.low if isinstance(parameter, Interval) else 0.0

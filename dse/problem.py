@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -12,111 +11,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.compose import SECTIONS, SOMETIMES, Origin, compose, plain
+from dse.batches import best_of_each, flat, significant
+from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.evaluate import Candidate
 from dse.grids import Grids, grids, place, seen_from
 from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
-from dse.metrics import Answer
-from dse.ready import best_of
-from dse.schema import build, nearest, paths, recheck, rule_at
+from dse.schema import nearest, paths, recheck, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
-from dse.step import in_loops
+from dse.template import Template, leaf_index, template
 
 MOST_STRUCTURES = 4096
-
-
-@dataclass(frozen=True)
-class Template:
-    """One structure: a composition of files, built; numeric parameters overwrite some of its leaves."""
-
-    overrides: tuple[str, ...]
-    config: Mapping[str, Any]
-    candidate: Candidate
-
-    @property
-    def cautions(self) -> list[str]:
-        """What to know before the numbers are believed, in words."""
-        found = []
-        for name in ("", *SOMETIMES):
-            seen = seen_from(self.candidate, name)
-            words = seen.hw.chip.engine.caution() if seen else ""
-            found += [f"{place(name, 'hw.chip.engine')}: {words}"] if words else []
-        return found + strange_tongue(self.candidate)
-
-    @property
-    def tiers(self) -> list[str]:
-        return list(self.candidate.hw.chip.memory)
-
-    @property
-    def tiers_beside(self) -> dict[str, list[str]]:
-        """The tiers of the machines of other sections."""
-        seen = {name: seen_from(self.candidate, name) for name in SOMETIMES}
-        return {name: list(found.hw.chip.memory) for name, found in seen.items() if found}
-
-
-def template(overrides: Sequence[str]) -> Template:
-    """Compose, build, and see that the parts go together; raises ValueError in the words of the place that is wrong."""
-    found = parts(overrides)
-    refuse_formats(found.candidate)
-    refuse_contexts(found.candidate)
-    return found
-
-
-def parts(overrides: Sequence[str]) -> Template:
-    """Compose and build, whether or not the parts go together."""
-    config = plain(compose(overrides))
-    locate = Origin(overrides)
-    given = [name for name in (*SECTIONS, *SOMETIMES) if name in SECTIONS or config.get(name)]
-    candidate = Candidate(**{section: build(config[section], section, locate) for section in given})
-    return Template(tuple(overrides), config, candidate)
-
-
-def refuse_formats(candidate: Candidate) -> None:
-    """Raise ValueError where the engine cannot compute in the formats."""
-    for name in ("", *SOMETIMES):
-        used = getattr(candidate, name) if name else None
-        if name and used is None:
-            continue
-        engine = (seen_from(candidate, name) or candidate).hw.chip.engine
-        formats = candidate.format if used is None or used.format is None else used.format
-        own = formats is not candidate.format
-        for held, number in (("weights", formats.weights), ("experts", formats.experts), ("cache", formats.cache)):
-            refusal = "" if number is None else engine.refusal(number, formats.activations)
-            if refusal:
-                machine = "" if own or not name else f" (of the machine at {place(name, 'hw')}; give it {name}.format)"
-                raise ValueError(f"{place(name if own else '', 'format')}.{held}: {refusal}{machine}")
-
-
-def refuse_contexts(candidate: Candidate) -> None:
-    """Raise ValueError where the traffic is longer than a model can attend to, or than a draft can guess."""
-    needed = float(candidate.serving.last_context)
-    drafting = [] if candidate.draft is None else [("draft.model", candidate.draft.model)]
-    for name, model in (("model", candidate.model), *drafting):
-        most = float(model.longest_context)
-        if needed > most:
-            raise ValueError(
-                f"serving: prompt and output make {needed:,.0f} tokens, but the {name} attends to {most:,.0f} at most; "
-                "shorten serving.prompt or serving.output"
-            )
-    if candidate.draft is not None and float(candidate.draft.tokens) >= float(candidate.serving.output):
-        raise ValueError(
-            f"draft.tokens: {float(candidate.draft.tokens):,.0f} guesses a round are as many as an answer has tokens; "
-            f"draft fewer than serving.output, {float(candidate.serving.output):,.0f}"
-        )
-
-
-def strange_tongue(candidate: Candidate) -> list[str]:
-    """That a draft's tokens are not the model's, in words."""
-    if candidate.draft is None:
-        return []
-    sizes = [getattr(model, "vocabulary", None) for model in (candidate.model, candidate.draft.model)]
-    if sizes[0] is None or sizes[1] is None or float(sizes[0]) == float(sizes[1]):
-        return []
-    return [
-        f"draft.model: {float(sizes[1]):,.0f} tokens in its vocabulary, {float(sizes[0]):,.0f} in the model's: guesses "
-        "of another vocabulary can only be verified once they are translated"
-    ]
 
 
 def read_parameters(given: Mapping[str, Any], first: Template) -> Space:
@@ -140,23 +45,6 @@ def _numeric(key: str, value: Any, chosen: list[Files], first: Template) -> Valu
 
 def _rule_under(key: str, first: Template, override: str) -> Any:
     return rule_at(plain(compose([*first.overrides, override])), key.split("."))
-
-
-@functools.partial(jax.jit, static_argnames=("wanted", "varied"))
-def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
-    """The answers about stacked candidates, each under its best mapping. The one place that batches.
-
-    varied : which leaves are arrays [candidates]; the others are shared by all, and so is what depends on them alone.
-    """
-    axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
-    return jax.vmap(lambda candidate: best_of(candidate, choices, wanted), in_axes=(axes,))(candidates)
-
-
-@functools.partial(jax.jit, static_argnames="wanted")
-def best_of_one(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
-    """The answer about one candidate under its best mapping."""
-    with in_loops():
-        return best_of(candidate, choices, wanted)
 
 
 @dataclass(frozen=True)
@@ -212,13 +100,18 @@ class Problem:
             self._active[pair] = rule_at(found.config, key.split(".")) is not None
         return self._active[pair]
 
+    def present(self, structure: Sequence[int]) -> tuple[bool, ...]:
+        """Which parameters of the space a structure has."""
+        found = self.template(structure)
+        return tuple(isinstance(p, Files) or self.active(found, p.key) for p in self.space.parameters)
+
     def canonical(self, designs: np.ndarray) -> np.ndarray:
         """Designs with the codes of parameters that their structure lacks set to the first choice."""
         clean = designs.copy()
         for structure, rows in self._by_structure(designs):
-            for column, parameter in enumerate(self.space.parameters):
-                if not isinstance(parameter, Files) and not self.active(self.template(structure), parameter.key):
-                    clean[rows, column] = parameter.low if isinstance(parameter, Interval) else 0
+            for column, has in enumerate(self.present(structure)):
+                if not has:
+                    clean[rows, column] = self.space.parameters[column].rest
         return clean
 
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
@@ -347,35 +240,3 @@ def varied_leaves(alike: Sequence[Template], places: Sequence[tuple[int, int]]) 
     for _, leaf in places:
         varied[leaf] = True
     return tuple(varied) if any(varied) else (True, *varied[1:])
-
-
-def leaf_index(candidate: Candidate, key: str) -> int:
-    """The position among a candidate's leaves of the one that a dotted key leads to."""
-    for index, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(candidate)[0]):
-        if ".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) == key:
-            return index
-    raise KeyError(key)
-
-
-def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Columns to seven significant digits: what differs only by rounding, or by how far a clock that fell to a power
-    limit has settled, is equal, and wins nothing."""
-    rounded = {}
-    for name, values in columns.items():
-        with np.errstate(divide="ignore", invalid="ignore"):
-            size = 10.0 ** (6 - np.floor(np.log10(np.abs(values.astype(float)))))
-            exact = np.round(values * size) / size
-        rounded[name] = np.where(np.isfinite(exact), exact, values)
-    return rounded
-
-
-def flat(answer: Answer) -> dict[str, np.ndarray]:
-    """An answer as columns: `metrics.power`, `mapping.tensor`, `legal`."""
-    columns: dict[str, np.ndarray] = {}
-    for section in vars(answer):
-        part = getattr(answer, section)
-        if hasattr(part, "__dataclass_fields__"):
-            columns |= {f"{section}.{name}": np.asarray(getattr(part, name)) for name in part.__dataclass_fields__}
-        elif part is not None:
-            columns[section] = np.asarray(part)
-    return columns

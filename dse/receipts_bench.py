@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse.batches import best_of_one, flat
 from dse.compose import choices, conf_folder, written
 from dse.console import console
 from dse.evaluate import Candidate, evaluate
@@ -21,7 +22,6 @@ from dse.mapping import DEGREES, Wanted
 from dse.metrics import Answer
 from dse.metrics import Mapping as Laid
 from dse.precision import arrays
-from dse.problem import Template, best_of_one, flat, template
 from dse.provenance import explained, quantities
 from dse.receipts_verdict import UntestableError
 from dse.results import point
@@ -29,6 +29,7 @@ from dse.schema import rule_at
 from dse.session import command_line
 from dse.spreads import leaf_paths
 from dse.step import in_loops
+from dse.template import Template, template
 from hw.gates import NINETY_PER_CENT
 from hw.units import Rule, spread
 

@@ -13,7 +13,6 @@ from dse.compose import Origin
 from dse.console import bar, console
 from dse.evaluate import Candidate
 from dse.latencies import Targets
-from dse.problem import template
 from dse.rates import Largest, largest_rate
 from dse.rules import Rules, StepTimes
 from dse.schema import build
@@ -22,6 +21,7 @@ from dse.session import Session, about
 from dse.simulate import Served, simulate
 from dse.step_times import filling_times, steady_state, step_times
 from dse.store import write_json, write_whole
+from dse.template import template
 from dse.traces import Trace, load
 from hw.link import Link
 from hw.units import Rule

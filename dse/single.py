@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from dse import curve
+from dse.batches import best_of_one, flat
 from dse.console import console, digits, table
 from dse.curve import degrees_in_words
 from dse.curve_picture import picture
@@ -17,11 +18,11 @@ from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Grid, Wanted, no_mapping
 from dse.metrics import SOMETIMES
 from dse.precision import arrays
-from dse.problem import Template, best_of_one, flat, template
 from dse.results import bytes_in_words, display, point
 from dse.runners import runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
+from dse.template import Template, template
 from dse.terms import all_built, largest_first
 from hw.chip import Chip
 

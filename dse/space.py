@@ -30,6 +30,15 @@ class Files:
     def size(self) -> int:
         return len(self.options)
 
+    @property
+    def rest(self) -> float:
+        """The code where nothing is chosen."""
+        return 0.0
+
+    def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Codes [count], uniform."""
+        return random.integers(self.size, size=count).astype(float)
+
     def text(self, code: float) -> str:
         return self.options[int(code)]
 
@@ -46,6 +55,11 @@ class Values:
     def size(self) -> int:
         return len(self.numbers)
 
+    @property
+    def rest(self) -> float:
+        """The code where a structure has no such number."""
+        return 0.0
+
     def ends(self) -> tuple[float, float]:
         """The least and the most."""
         return min(self.numbers), max(self.numbers)
@@ -55,6 +69,10 @@ class Values:
 
     def values(self, codes: np.ndarray) -> np.ndarray:
         return np.array(self.numbers)[codes.astype(int)]
+
+    def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Codes [count], uniform."""
+        return random.integers(self.size, size=count).astype(float)
 
     def text(self, code: float) -> str:
         return quantity_text(self.number(code), self.unit)
@@ -75,6 +93,11 @@ class Interval:
     def size(self) -> float:
         return math.inf
 
+    @property
+    def rest(self) -> float:
+        """The code where a structure has no such number."""
+        return self.low
+
     def ends(self) -> tuple[float, float]:
         """The least and the most."""
         return self.low, self.high
@@ -84,6 +107,13 @@ class Interval:
 
     def values(self, codes: np.ndarray) -> np.ndarray:
         return codes.astype(float)
+
+    def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Codes [count], uniform, by the logarithm where that is how it varies."""
+        low, high = (math.log(end) for end in self.ends()) if self.log else self.ends()
+        drawn = random.uniform(low, high, count)
+        drawn = np.clip(np.exp(drawn), self.low, self.high) if self.log else drawn
+        return np.round(drawn) if self.whole else drawn
 
     def text(self, code: float) -> str:
         return quantity_text(self.number(code), self.unit)
@@ -123,6 +153,11 @@ class Space:
             return np.zeros((last - first, 0))
         shape = tuple(int(parameter.size) for parameter in self.parameters)
         return np.stack(np.unravel_index(np.arange(first, last), shape), axis=1).astype(float)
+
+    def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
+        """Designs [count, parameters], uniform; with the codes of parameters that their structures lack."""
+        columns = [parameter.drawn(random, count) for parameter in self.parameters]
+        return np.stack(columns, axis=1) if columns else np.zeros((count, 0))
 
     def structures(self, designs: np.ndarray) -> np.ndarray:
         """The file codes of designs, [designs, files]."""

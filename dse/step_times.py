@@ -22,8 +22,8 @@ from dse.step import in_loops
 from models.batch import Batch
 
 if TYPE_CHECKING:
-    from dse.problem import Template
     from dse.rules import Rules
+    from dse.template import Template
     from dse.traces import Trace
 
 FINE = (1, 1.5)  # steps between powers of two
@@ -230,9 +230,9 @@ def lengths(trace: Trace, rules: Rules) -> tuple[int, int, list[int]]:
 
 def steady_state(found: Template, wanted: Wanted, chosen: dict[str, Any], trace: Trace, users: float) -> dict[str, Any]:
     """What the steady state says of requests of the trace's mean lengths, so many at once, under the chosen mapping."""
+    from dse.batches import best_of_one
     from dse.grids import grids, own_fanouts
     from dse.mapping import Grid
-    from dse.problem import best_of_one
 
     candidate = found.candidate
     choices = grids([candidate], own_fanouts(candidate), wanted)

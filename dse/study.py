@@ -17,7 +17,7 @@ from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
-from dse.problem import Problem, template
+from dse.problem import Problem
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
@@ -26,6 +26,7 @@ from dse.session import Session, about, command_line
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.tables import show, write_front
+from dse.template import template
 from hw.units import readable
 
 MOST_OTHERS = 3000  # points drawn faintly in the report

@@ -15,11 +15,12 @@ from hydra.utils import instantiate
 from machines import CONF, SYSTEMS, candidate, composed, files
 
 from dse.goals import Goals
-from dse.problem import Problem, template
+from dse.problem import Problem
 from dse.provenance import quantities, read_citations
 from dse.schema import build, rule_at
 from dse.session import read_wanted
 from dse.space import read_space
+from dse.template import template
 
 CITATIONS = read_citations(CONF / "sources.yaml")
 CONFIDENCES = {"published", "third-party", "measured"}

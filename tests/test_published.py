@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dse.evaluate import Candidate
-from dse.problem import template
 from dse.session import read_wanted
 from dse.single import answer
+from dse.template import template
 
 FREE = dict.fromkeys(("tensor", "pipeline", "expert", "data", "batch", "weights", "cache"), "auto")
 

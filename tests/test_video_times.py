@@ -7,8 +7,8 @@ import math
 import pytest
 
 from dse.mapping import Wanted
-from dse.problem import template
 from dse.single import answer
+from dse.template import template
 
 H100 = ("hw=dgx_h100", "serving=video", "format=bf16")
 SMALL = ("model.video.height=480", "model.video.width=832")

@@ -11,8 +11,9 @@ import jax
 import numpy as np
 import pytest
 
+from dse.batches import best_of_each
 from dse.mapping import Wanted
-from dse.problem import Problem, best_of_each
+from dse.problem import Problem
 
 pytestmark = pytest.mark.benchmark
 SPACE = {

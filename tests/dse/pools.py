@@ -14,10 +14,10 @@ from dse.grids import grids, own_fanouts
 from dse.mapping import Wanted
 from dse.metrics import Answer, Mapping
 from dse.precision import arrays
-from dse.problem import template
 from dse.ready import best_of, prepared
 from dse.steady import Ready
 from dse.step import in_loops
+from dse.template import template
 
 MODEL = ("model=llama3_8b", "model.blocks.all.layers=4", "model.vocabulary=8192")
 SMALL = ("hw=corsair_card", *MODEL, "serving=chat", "serving.users=8")

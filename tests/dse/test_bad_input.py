@@ -13,9 +13,10 @@ from running import Done, run_here, run_process
 from small import MACHINE, SMALL
 
 from dse.messages import message
-from dse.problem import Problem, Template, template
+from dse.problem import Problem
 from dse.session import read_wanted
 from dse.single import answer
+from dse.template import Template, template
 
 EVALUATE = ("task=evaluate", *MACHINE, "tracking=none")
 

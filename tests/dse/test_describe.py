@@ -22,10 +22,10 @@ from dse.describe import machine_section, plain
 from dse.drawing import drawing, thickness
 from dse.evaluate import Candidate
 from dse.figures import Figure, accepted, figures, totals
-from dse.problem import Template, template
 from dse.provenance import quantities
 from dse.spreads import elasticities, first_order, leaf_paths
 from dse.svg import Box, divided, fitted, width_of
+from dse.template import Template, template
 from hw import cost
 from hw.units import registry, spread
 

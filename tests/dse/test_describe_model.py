@@ -13,7 +13,7 @@ from running import run_here
 from dse.describe import asked
 from dse.describe_model import format_section, held, model_section, operations, weight_bytes
 from dse.outline_model import short
-from dse.problem import template
+from dse.template import template
 
 LLAMA = "llama3_8b"
 

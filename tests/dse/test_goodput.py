@@ -17,7 +17,7 @@ from dse.evaluate import evaluate
 from dse.goodput import goodput
 from dse.grids import grids, own_fanouts
 from dse.mapping import Wanted
-from dse.problem import template
+from dse.template import template
 from dse.whole import largest
 
 pytestmark = pytest.mark.slow  # nearly every test compiles a program of its own

@@ -13,9 +13,10 @@ from pools import ONE_WAY, SAME, answered, best, linked, ready, serving, small
 
 from dse.metrics import Mapping
 from dse.pools import Filled, cache_sent, decoding_batch, flow
-from dse.problem import Problem, template
+from dse.problem import Problem
 from dse.single import answer as answer_of
 from dse.step import Energies
+from dse.template import template
 
 EXACT = 1e-9  # the same sums in another order
 FREE_LINK = {"bandwidth": 1e30, "latency": 0.0, "energy": 0.0, "part_power": 0.0, "part_cost": 0.0}

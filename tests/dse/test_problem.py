@@ -10,9 +10,10 @@ from small import DIFFERENT, MACHINE, SPACE, WANTED, WRITTEN, rows, same, small_
 from dse.commands import design_overrides
 from dse.mapping import Wanted
 from dse.metrics import SECTIONS, units
-from dse.problem import Problem, leaf_index, template
+from dse.problem import Problem
 from dse.results import point
 from dse.single import answer
+from dse.template import leaf_index, template
 
 SRAM, STACK = 0.0, 1.0
 

@@ -6,9 +6,9 @@ import pytest
 from small import small_problem
 
 from dse.mapping import Wanted
-from dse.problem import template
 from dse.runners import runners_up, why
 from dse.single import answer, answers
+from dse.template import template
 
 FREE = Wanted("time_per_output_token")
 

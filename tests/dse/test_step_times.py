@@ -13,11 +13,11 @@ from dse import latencies
 from dse.evaluate import evaluate
 from dse.mapping import Wanted
 from dse.metrics import Mapping
-from dse.problem import Template, template
 from dse.rules import Rules
 from dse.serve import crossing
 from dse.simulate import Served, simulate
 from dse.step_times import Replica, Table, filling_times, replica, spaced, steady_state, step_times
+from dse.template import Template, template
 
 MACHINES = {
     "array": ("hw=corsair_card", "format=mxint8"),

@@ -17,9 +17,9 @@ from machines import arrays, candidate, degrees, mapping, names
 
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
-from dse.problem import leaf_index
 from dse.schedule import pace
 from dse.step import in_loops
+from dse.template import leaf_index
 
 MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 NIGHTLY = ("squadrack_fabrex", "raptor_server")  # by day one array and one machine of kernels

@@ -1,0 +1,57 @@
+"""The one place that batches: stacked candidates under their best mappings, and answers as columns."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from dse.evaluate import Candidate
+from dse.grids import Grids
+from dse.mapping import Wanted
+from dse.metrics import Answer
+from dse.ready import best_of
+from dse.step import in_loops
+
+
+@functools.partial(jax.jit, static_argnames=("wanted", "varied"))
+def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
+    """The answers about stacked candidates, each under its best mapping.
+
+    varied : which leaves are arrays [candidates]; the others are shared by all, and so is what depends on them alone.
+    """
+    axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
+    return jax.vmap(lambda candidate: best_of(candidate, choices, wanted), in_axes=(axes,))(candidates)
+
+
+@functools.partial(jax.jit, static_argnames="wanted")
+def best_of_one(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
+    """The answer about one candidate under its best mapping."""
+    with in_loops():
+        return best_of(candidate, choices, wanted)
+
+
+def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns to seven significant digits: what differs only by rounding, or by how far a clock that fell to a power
+    limit has settled, is equal, and wins nothing."""
+    rounded = {}
+    for name, values in columns.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = 10.0 ** (6 - np.floor(np.log10(np.abs(values.astype(float)))))
+            exact = np.round(values * size) / size
+        rounded[name] = np.where(np.isfinite(exact), exact, values)
+    return rounded
+
+
+def flat(answer: Answer) -> dict[str, np.ndarray]:
+    """An answer as columns: `metrics.power`, `mapping.tensor`, `legal`."""
+    columns: dict[str, np.ndarray] = {}
+    for section in vars(answer):
+        part = getattr(answer, section)
+        if hasattr(part, "__dataclass_fields__"):
+            columns |= {f"{section}.{name}": np.asarray(getattr(part, name)) for name in part.__dataclass_fields__}
+        elif part is not None:
+            columns[section] = np.asarray(part)
+    return columns
