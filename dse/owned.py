@@ -121,4 +121,6 @@ def machines(candidate: Candidate, ready: Ready) -> list[Machine]:
         found.append(machine(pool.hw, filled.state, pool.machines, pool.link, filled.energies.total))
     if candidate.draft is not None and candidate.draft.hw is not None and ready.apart is not None:
         found.append(machine(candidate.draft.hw, ready.apart.state, 1.0, candidate.draft.link))
+    if ready.costs is not None:
+        found = [one._replace(built=b, made=m) for one, (b, m) in zip(found, ready.costs, strict=True)]
     return found

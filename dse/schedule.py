@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from dse.metrics import Mapping
-from dse.step import Energies, Pass, run, total
+from dse.step import Energies, Pass, joined, moved, total, worked
 from hw.chip import Placement
 from hw.heat import State
+from hw.link import Transfer
 from hw.system import System
 from models.batch import Batch
 from models.model import Model
 from models.numerics import Formats
+from models.operators import Work
 from models.parallelism import Cut
 
 
@@ -36,6 +38,15 @@ def in_flight(mapping: Mapping) -> Any:
     return mapping.batch / (micro_batch(mapping) * mapping.attention_data)
 
 
+class Parts(NamedTuple):
+    """What a pass is made of: a layer of each block, and last the head, their operators and their exchanges apart; and
+    the hops between stages."""
+
+    worked: tuple[Pass, ...]
+    moved: tuple[Transfer, ...]
+    hops: Transfer
+
+
 def passes(
     system: System,
     state: State,
@@ -49,31 +60,40 @@ def passes(
     path, energies of all devices. `stages`: those of the pipeline that it passes, where not all."""
     cut, place = cut_of(mapping), Placement(mapping.weights, mapping.cache)
     mapping = mapping if stages is None else replace(mapping, pipeline=stages)
-    works = []
-    for batch in batches:
-        works += [block.work(model.hidden, batch, cut) for block in model.blocks.values()]
-        works.append(model.head(batch.sampled, cut))
-    found = iter(run(system, state, works, formats, place, cut.devices))
-    done = []
-    for batch in batches:
-        layers = [(next(found), block.layers) for block in model.blocks.values()]
-        handed = batch.tokens * model.hidden * formats.gathered.bytes
-        done.append(_path(system, mapping, cut, layers, next(found), handed))
-    return done
+    listed = [works(model, batch, cut) for batch in batches]
+    together = [work for part in listed for work in part]
+    done = iter(worked(system.chip, state, together, formats, place, cut.devices))
+    moves = iter(moved(system.network, together, formats))
+    found = []
+    for batch, part in zip(batches, listed, strict=True):
+        own = tuple(next(done) for _ in part), tuple(next(moves) for _ in part)
+        hops = hopped(system, model, formats, mapping, batch)
+        found.append(path(system, model, mapping, Parts(*own, hops)))
+    return found
 
 
-def _path(
-    system: System, mapping: Mapping, cut: Cut, blocks: Sequence[tuple[Pass, Any]], head: Pass, handed: Any
-) -> Pass:
-    """One pass from the passes of a layer of each block and of the head; each attention group hands `handed` bytes
-    from stage to stage."""
-    runtime, layers = system.runtime, sum(count for _, count in blocks)
+def works(model: Model, batch: Batch, cut: Cut) -> list[Work]:
+    """The work of a layer of each block, and of the head."""
+    return [*(block.work(model.hidden, batch, cut) for block in model.blocks.values()), model.head(batch.sampled, cut)]
+
+
+def hopped(system: System, model: Model, formats: Formats, mapping: Mapping, batch: Batch) -> Transfer:
+    """What each attention group hands from stage to stage."""
+    cut = cut_of(mapping)
+    inner = jnp.where(mapping.stages_inside > 0, 1.0, cut.devices)
+    handed = batch.tokens * model.hidden * formats.gathered.bytes
+    return system.network.hops(handed, mapping.pipeline, inner, cut.attention_data)
+
+
+def path(system: System, model: Model, mapping: Mapping, parts: Parts) -> Pass:
+    """One pass from its parts."""
+    *blocks, head = (joined(system, one, move) for one, move in zip(parts.worked, parts.moved, strict=True))
+    counts = [block.layers for block in model.blocks.values()]
+    runtime, layers, hops = system.runtime, sum(counts), parts.hops
     inside, energies = Pass(type(head.times)(), Energies()).times, Energies()
-    for layer, count in blocks:
+    for layer, count in zip(blocks, counts, strict=True):
         inside, energies = total(inside, layer.times, count), total(energies, layer.energies, count)
     inside = inside._replace(overhead=inside.overhead + layers * runtime.layer_time)
-    inner = jnp.where(mapping.stages_inside > 0, 1.0, cut.devices)
-    hops = system.network.hops(handed, mapping.pipeline, inner, cut.attention_data)
     times = total(head.times, inside)
     times = times._replace(exchange=times.exchange + hops.time, overhead=times.overhead + runtime.step_time)
     energies = total(head.energies, energies)

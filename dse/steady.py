@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from dse.holding import held_bytes, memory_headroom
 from dse.metrics import Mapping
 from dse.pools import Filled, decoding_batch, flow
-from dse.schedule import passes
+from dse.schedule import Parts, passes, path
 from dse.scheduler import Decoding, Scheduler, scaled
 from dse.speculation import Apart, Pair, pair_of
 from dse.step import Energies, Times, total
@@ -20,15 +21,20 @@ from models.serving import Serving
 
 if TYPE_CHECKING:
     from dse.evaluate import Candidate
+    from hw.carbon import CarbonGroups
+    from hw.cost import CostGroups
 
 
 class Ready(NamedTuple):
     """What is settled once for a candidate, however its machine is mapped: the state of its chips, what the pool that
-    fills its prompts gives, the draft's own machine."""
+    fills its prompts gives, the draft's own machine. Where many candidates share parts: those of each pass under one
+    mapping, and what each machine costs and emits to make, found before."""
 
     state: State
     filled: Filled | None = None
     apart: Apart | None = None
+    parts: tuple[Parts, ...] | None = None
+    costs: Sequence[tuple[CostGroups, CarbonGroups]] | None = None
 
 
 class Steady(NamedTuple):
@@ -81,7 +87,10 @@ def decoded(candidate: Candidate, mapping: Mapping, ready: Ready) -> Steady:
     rounds = replace(serving, output=serving.output / gained)
     turns = scheduler.turns(rounds, mapping)
     batches = [turn.batch(model, serving.mean_context, tokens) for turn in turns]
-    done = passes(candidate.hw, ready.state, model, formats, mapping, batches)
+    if ready.parts is None:
+        done = passes(candidate.hw, ready.state, model, formats, mapping, batches)
+    else:
+        done = [path(candidate.hw, model, mapping, parts) for parts in ready.parts]
     if pair is not None:
         done = pair.rounds(serving, mapping, turns, done)
     service = scheduler.service(rounds, mapping, done)

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hw.chip import Placement, Ran
+from hw.chip import Chip, Placement, Ran
 from hw.heat import State
+from hw.link import Transfer
+from hw.network import Network
 from hw.system import System
 from models.numerics import Formats
 from models.operators import Work
@@ -107,16 +109,12 @@ def each(items: Sequence[Any], answer: Callable[[Any], Any]) -> list[Any]:
     return found
 
 
-def run(
-    system: System, state: State, works: Sequence[Work], formats: Formats, place: Placement, devices: Any
+def worked(
+    chip: Chip, state: State, works: Sequence[Work], formats: Formats, place: Placement, devices: Any
 ) -> list[Pass]:
-    """Each work's operators one after the other on each of so many devices, and the exchanges between them."""
-    chip, network = system.chip, system.network
-    partial, gathered = formats.exchange.bytes, formats.gathered.bytes
+    """Each work's operators one after the other on each of so many devices, its exchanges apart."""
     operators = [operator for work in works for operator in work.operators]
-    exchanges = [exchange for work in works for exchange in work.exchanges]
     costs = iter(each(operators, lambda operator: chip.run(operator, formats, place, state)))
-    moves = iter(each(exchanges, lambda moved: moved.over(network.group(*moved.span), partial, gathered)))
     found = []
     for work in works:
         times, energies = Times(), Energies()
@@ -124,8 +122,23 @@ def run(
             ran = next(costs)
             times = total(times, attribute(ran))
             energies = total(energies, Energies(*ran.joules), devices)
-        moved = [next(moves) for _ in work.exchanges]
-        exchange = sum(transfer.time for transfer in moved) * (1 - system.runtime.hidden_exchange)
-        joules = sum(transfer.energy for transfer in moved)
-        found.append(Pass(times._replace(exchange=exchange), energies._replace(exchange=joules)))
+        found.append(Pass(times, energies))
     return found
+
+
+def moved(network: Network, works: Sequence[Work], formats: Formats) -> list[Transfer]:
+    """Each work's exchanges one after the other."""
+    partial, gathered = formats.exchange.bytes, formats.gathered.bytes
+    exchanges = [exchange for work in works for exchange in work.exchanges]
+    moves = iter(each(exchanges, lambda one: one.over(network.group(*one.span), partial, gathered)))
+    found = []
+    for work in works:
+        own = [next(moves) for _ in work.exchanges]
+        found.append(Transfer(sum(one.time for one in own), sum(one.energy for one in own)))
+    return found
+
+
+def joined(system: System, done: Pass, move: Transfer) -> Pass:
+    """Operators with their exchanges, of which software hides a share."""
+    exchange = move.time * (1 - system.runtime.hidden_exchange)
+    return Pass(done.times._replace(exchange=exchange), done.energies._replace(exchange=move.energy))

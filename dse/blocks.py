@@ -1,0 +1,263 @@
+"""The designs of one structure as chips x systems, and their answers block by block."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from dse.evaluate import Candidate
+from dse.lattice import SAME, Arranged, Axes, Block, Passing, arranged, chosen, settled, tabled
+from dse.mapping import GOODPUT, Grid, Wanted
+from dse.space import Files, Interval, Space
+from dse.spreads import leaf_paths
+from hw.chip import Placement
+from models.parallelism import Cut
+
+CHIPS = 256  # in a block
+SYSTEMS = 64  # in a block
+MANY = 1024  # systems whose exchanges are worked out at once
+ROWS = 256  # different passes that are worked out at once
+OF_CHIP = "hw.chip."
+OF_BOTH = ("model.", "format.", "prefill.", "draft.")
+UNKNOWN = np.nan  # a number that a part must not depend on
+
+
+class Part(NamedTuple):
+    """Parameters that vary together: their columns in a design, their leaves, and all their codes [choices, columns]."""
+
+    columns: tuple[int, ...]
+    leaves: tuple[int, ...]
+    codes: np.ndarray
+
+
+class Answers(NamedTuple):
+    """Designs [designs, parameters], the places of their best mappings in the grid, and columns of answers."""
+
+    designs: np.ndarray
+    places: np.ndarray
+    columns: dict[str, np.ndarray]
+
+
+class Work(NamedTuple):
+    """What the blocks of a chunk share: states [chips], tables [passes, chips], arranged [layouts, systems], and of
+    each turn the pass of each mapping [mappings, systems]."""
+
+    both: int
+    chips: np.ndarray
+    states: Any
+    tables: tuple[Any, ...]
+    arranged: Arranged
+    rows: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """All designs of one structure: what of a chip varies, what of the system around it, and the rest, one at a time.
+
+    files : the codes of the structure; grid : the mappings; single : whether candidates are put together in single
+    precision.
+    """
+
+    candidate: Candidate
+    space: Space
+    files: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
+    grid: Grid
+    wanted: Wanted
+    metrics: tuple[str, ...]
+    single: bool
+
+    @functools.cached_property
+    def parts(self) -> tuple[Part, Part, Part]:
+        """Of the chip, of the system, of both."""
+        paths = leaf_paths(self.candidate, "")
+        kinds = [_kind(paths[leaf].lstrip(".")) for _, leaf in self.places]
+        found = []
+        for kind in range(3):
+            own = [place for place, of in zip(self.places, kinds, strict=True) if of == kind]
+            sizes = [self._numeric(column).size for column, _ in own]
+            codes = np.indices(sizes).reshape(len(sizes), -1).T if own else np.zeros((1, 0))
+            found.append(Part(tuple(c for c, _ in own), tuple(leaf for _, leaf in own), codes.astype(float)))
+        return found[0], found[1], found[2]
+
+    def _numeric(self, column: int) -> Any:
+        parameter = self.space.parameters[column]
+        assert not isinstance(parameter, (Files, Interval))
+        return parameter
+
+    @property
+    def size(self) -> int:
+        """How many designs there are."""
+        return int(np.prod([len(part.codes) for part in self.parts], dtype=float))
+
+    @property
+    def chunks(self) -> list[tuple[int, int, int]]:
+        """Where each chunk begins: of both, of the systems, of the chips."""
+        chips, systems, both = (len(part.codes) for part in self.parts)
+        return list(itertools.product(range(both), range(0, systems, MANY), range(0, chips, CHIPS)))
+
+    def answers(self, chunk: tuple[int, int, int]) -> Answers:
+        """Answers about the designs of one chunk."""
+        both, system, chip = chunk
+        chips, systems, _ = self.parts
+        at_chips = np.arange(chip, min(chip + CHIPS, len(chips.codes)))
+        at_systems = np.arange(system, min(system + MANY, len(systems.codes)))
+        work = self._worked(both, system, chip)
+        found = [self._block(work, at_systems, at_chips, first) for first in range(0, len(at_systems), self.beside)]
+        columns = {name: np.concatenate([one[1][name] for one in found]) for name in found[0][1]}
+        designs = self._designs(both, at_systems, at_chips)
+        return Answers(designs, np.concatenate([one[0] for one in found]), columns)
+
+    @property
+    def beside(self) -> int:
+        """Systems of a block."""
+        return min(SYSTEMS, len(self.parts[1].codes))
+
+    def _block(
+        self, work: Work, systems: np.ndarray, chips: np.ndarray, first: int
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Of some systems of a chunk: the places of the best mappings, and the answers, each [systems * chips]."""
+        index = np.arange(first, first + self.beside).clip(max=len(systems) - 1)
+        inner = self._candidate(work.both, self.parts[0], work.chips, None)
+        outer = self._candidate(work.both, self.parts[1], systems[index], None)
+        merged = merge(inner, outer)
+        laid = jax.tree.map(lambda leaf: leaf[self.rows][:, index], work.arranged._replace(batches=()))
+        placed = replace(laid.mapping, weights=self._place("weights", laid), cache=self._place("cache", laid))
+        block = Block(
+            merged, work.states, work.tables, tuple(rows[:, index] for rows in work.rows), laid._replace(mapping=placed)
+        )
+        with jax.enable_x64(not self.single):
+            block = jax.tree.map(lambda leaf: typed(leaf, self.single), block)
+            place, columns = chosen(block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single])
+        kept = min(self.beside, len(systems) - first), len(chips)
+        cut = lambda leaf: np.asarray(leaf)[: kept[0], : kept[1]].ravel()  # noqa: E731
+        return cut(place), {name: cut(column).astype(float) for name, column in columns.items()}
+
+    def _place(self, name: str, laid: Arranged) -> np.ndarray:
+        """The tiers of each mapping, for all systems."""
+        return np.broadcast_to(np.asarray(getattr(self.grid, name))[:, None], laid.legal.shape)
+
+    @functools.cached_property
+    def layouts(self) -> tuple[Grid, np.ndarray, np.ndarray]:
+        """The different mappings but for where weights and cache are; of each mapping its row among these; the
+        different places, and of each mapping its row among them."""
+        columns = np.stack([np.asarray(column, float) for column in self.grid], axis=1)
+        degrees, rows = np.unique(columns[:, :-2], axis=0, return_inverse=True)
+        return Grid(*degrees.T, np.zeros(len(degrees)), np.zeros(len(degrees))), rows.ravel(), columns[:, -2:]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Of each mapping its row among the layouts."""
+        return self.layouts[1]
+
+    def _worked(self, both: int, system: int, chip: int) -> Work:
+        """What the blocks of a chunk share."""
+        chips, systems, _ = self.parts
+        index = np.arange(chip, chip + min(CHIPS, len(chips.codes))).clip(max=len(chips.codes) - 1)
+        given, varied = self._candidate(both, chips, index, systems)
+        found, passing, rows = self._arranged(both, system)
+        states = settled(given, np.arange(len(index)), varied)
+        tables = []
+        for turn in passing:
+            parts = [tabled(given, states, at(turn, first), varied) for first in range(0, length(turn), ROWS)]
+            tables.append(jax.tree.map(lambda *pieces: np.concatenate(pieces), *jax.device_get(parts)))
+        return Work(both, index, jax.device_get(states), tuple(tables), found, rows)
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019
+    def _arranged(self, both: int, system: int) -> tuple[Arranged, list[Passing], tuple[np.ndarray, ...]]:
+        """Systems under all layouts; the different passes of each turn; and which of them each mapping has."""
+        chips, systems, _ = self.parts
+        index = np.arange(system, system + min(MANY, len(systems.codes))).clip(max=len(systems.codes) - 1)
+        given, varied = self._candidate(both, systems, index, chips)
+        layouts, rows, tiers = self.layouts
+        found = jax.device_get(arranged(given, np.arange(len(index)), layouts, self.wanted, varied))
+        different, where = np.unique(tiers, axis=0, return_inverse=True)
+        passing, taken = [], []
+        for batch in found.batches:
+            turn, inverse = passes_of(layouts, batch, different)
+            passing.append(turn)
+            taken.append((inverse[rows] * len(different) + where.ravel()[:, None]).astype(np.int32))
+        return found, passing, tuple(taken)
+
+    def _designs(self, both: int, systems: np.ndarray, chips: np.ndarray) -> np.ndarray:
+        """Codes of systems x chips."""
+        of_chip, of_system, of_both = self.parts
+        designs = np.zeros((len(systems), len(chips), len(self.space.parameters)))
+        for column, parameter in enumerate(self.space.parameters):
+            designs[..., column] = self.files[column] if isinstance(parameter, Files) else parameter.rest
+        designs[..., list(of_chip.columns)] = of_chip.codes[chips][None]
+        designs[..., list(of_system.columns)] = of_system.codes[systems][:, None]
+        designs[..., list(of_both.columns)] = of_both.codes[both]
+        return designs.reshape(-1, designs.shape[-1])
+
+    def _candidate(self, both: int, part: Part, rows: np.ndarray, hidden: Part | None) -> tuple[Candidate, Axes]:
+        """The candidate with these rows of a part, and with what it must not depend on unknown; and which leaves vary."""
+        leaves, shape = jax.tree.flatten(self.candidate)
+        leaves = [np.asarray(leaf, float) for leaf in leaves]
+        for leaf in hidden.leaves if hidden else ():
+            leaves[leaf] = np.asarray(UNKNOWN)
+        for leaf, value in self._values(self.parts[2], np.array([both])):
+            leaves[leaf] = value[0]
+        axes: list[int | None] = [None] * len(leaves)
+        for leaf, values in self._values(part, rows):
+            leaves[leaf], axes[leaf] = values, 0
+        return jax.tree.unflatten(shape, leaves), tuple(axes)
+
+    def _values(self, part: Part, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        pairs = zip(part.columns, part.leaves, strict=True)
+        return [(leaf, self._numeric(column).values(part.codes[rows, i])) for i, (column, leaf) in enumerate(pairs)]
+
+
+def merge(inner: tuple[Candidate, Axes], outer: tuple[Candidate, Axes]) -> Candidate:
+    """The candidate whose leaves vary by chip as in one, by system as in the other."""
+    mine, shape = jax.tree.flatten(inner[0])
+    theirs = jax.tree.leaves(outer[0])
+    return jax.tree.unflatten(shape, [b if axis == 0 else a for a, b, axis in zip(mine, theirs, outer[1], strict=True)])
+
+
+def passes_of(layouts: Grid, batch: Any, tiers: np.ndarray) -> tuple[Passing, np.ndarray]:
+    """The different passes of a turn, tiers innermost, and which each [layouts, systems] is, tiers apart."""
+    leaves, shape = jax.tree.flatten(batch)
+    degrees = [layouts.tensor, layouts.sequence, layouts.attention_data, layouts.expert]
+    full = np.broadcast_shapes(*(np.shape(leaf) for leaf in leaves))
+    columns = [np.broadcast_to(np.asarray(c, float)[:, None], full) for c in degrees] + [
+        np.broadcast_to(b, full) for b in leaves
+    ]
+    table, inverse = np.unique(np.stack(columns, axis=-1).reshape(-1, len(columns)), axis=0, return_inverse=True)
+    table, place = np.repeat(table, len(tiers), axis=0), np.tile(tiers, (len(table), 1))
+    cut = Cut(*table[:, : len(degrees)].T)
+    passing = Passing(cut, Placement(*place.T), jax.tree.unflatten(shape, list(table[:, len(degrees) :].T)))
+    return passing, inverse.reshape(full)
+
+
+def at(turn: Passing, first: int) -> Passing:
+    """So many passes from this one, the last repeated."""
+    index = np.arange(first, first + ROWS).clip(max=length(turn) - 1)
+    return jax.tree.map(lambda column: np.broadcast_to(column, (length(turn),))[index], turn)
+
+
+def length(turn: Passing) -> int:
+    """How many passes there are."""
+    return len(turn.cut.tensor)
+
+
+def typed(leaf: Any, single: bool) -> Any:
+    """Numbers in the precision, whole numbers as they are."""
+    values = np.asarray(leaf)
+    return values if values.dtype.kind == "i" else values.astype(np.float32 if single else float)
+
+
+def _kind(path: str) -> int:
+    """Of a chip, of a system, of both: by the path of a leaf."""
+    return 0 if path.startswith(OF_CHIP) else 2 if path.startswith(OF_BOTH) else 1
+
+
+def crosses(candidate: Candidate, wanted: Wanted) -> bool:
+    """True where candidates can be put together from chips and systems: one pool, no draft, mappings not compared by
+    goodput."""
+    return candidate.prefill is None and candidate.draft is None and wanted.objective not in GOODPUT
