@@ -10,7 +10,7 @@ import numpy as np
 
 from dse.evaluate import Candidate
 from dse.grids import Grids
-from dse.mapping import Wanted
+from dse.mapping import Grid, Wanted
 from dse.metrics import Answer
 from dse.ready import best_of
 from dse.step import in_loops
@@ -24,6 +24,18 @@ def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: 
     """
     axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
     return jax.vmap(lambda candidate: best_of(candidate, choices, wanted), in_axes=(axes,))(candidates)
+
+
+@functools.partial(jax.jit, static_argnames=("wanted", "varied"))
+def under_each(candidates: Candidate, own: Grid, choices: Grids, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
+    """The answers about stacked candidates, the machine of each under one mapping, `own` [candidates]."""
+    axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
+
+    def one(candidate: Candidate, row: Grid) -> Answer:
+        only = jax.tree.map(lambda number: number[None], row)
+        return best_of(candidate, choices._replace(own=only), wanted)
+
+    return jax.vmap(one, in_axes=(axes, 0))(candidates, own)
 
 
 @functools.partial(jax.jit, static_argnames="wanted")

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from dse.batches import significant
 from dse.evaluate import Candidate
 from dse.lattice import SAME, Arranged, Axes, Block, Passing, arranged, chosen, settled, tabled
+from dse.listing import Answers, resting
 from dse.mapping import GOODPUT, Grid, Wanted
+from dse.operations import operations
 from dse.space import Files, Interval, Space
 from dse.spreads import leaf_paths
 from hw.chip import Placement
 from models.parallelism import Cut
 
-CHIPS = 256  # in a block
-SYSTEMS = 64  # in a block
-MANY = 1024  # systems whose exchanges are worked out at once
+CHIPS = 256  # in a block, at most
+SYSTEMS = 64  # in a block, at most
 ROWS = 256  # different passes that are worked out at once
 OF_CHIP = "hw.chip."
 OF_BOTH = ("model.", "format.", "prefill.", "draft.")
@@ -28,19 +32,11 @@ UNKNOWN = np.nan  # a number that a part must not depend on
 
 
 class Part(NamedTuple):
-    """Parameters that vary together: their columns in a design, their leaves, and all their codes [choices, columns]."""
+    """Parameters that vary together: their columns in a design, their leaves, all their codes [choices, columns]."""
 
     columns: tuple[int, ...]
     leaves: tuple[int, ...]
     codes: np.ndarray
-
-
-class Answers(NamedTuple):
-    """Designs [designs, parameters], the places of their best mappings in the grid, and columns of answers."""
-
-    designs: np.ndarray
-    places: np.ndarray
-    columns: dict[str, np.ndarray]
 
 
 class Work(NamedTuple):
@@ -60,7 +56,7 @@ class Crossing:
     """All designs of one structure: what of a chip varies, what of the system around it, and the rest, one at a time.
 
     files : the codes of the structure; grid : the mappings; single : whether candidates are put together in single
-    precision.
+    precision; chunk : the most designs of a chunk.
     """
 
     candidate: Candidate
@@ -71,6 +67,7 @@ class Crossing:
     wanted: Wanted
     metrics: tuple[str, ...]
     single: bool
+    chunk: int
 
     @functools.cached_property
     def parts(self) -> tuple[Part, Part, Part]:
@@ -99,44 +96,70 @@ class Crossing:
     def chunks(self) -> list[tuple[int, int, int]]:
         """Where each chunk begins: of both, of the systems, of the chips."""
         chips, systems, both = (len(part.codes) for part in self.parts)
-        return list(itertools.product(range(both), range(0, systems, MANY), range(0, chips, CHIPS)))
+        return list(itertools.product(range(both), range(0, systems, self.around), range(0, chips, self.inside)))
+
+    @property
+    def inside(self) -> int:
+        """Chips of a chunk, at most."""
+        return min(CHIPS, self.chunk, len(self.parts[0].codes))
+
+    @property
+    def around(self) -> int:
+        """Systems of a chunk, at most."""
+        return min(max(1, self.chunk // self.inside), len(self.parts[1].codes))
+
+    @property
+    def beside(self) -> int:
+        """Systems of a block, at most."""
+        return min(SYSTEMS, self.around)
 
     def answers(self, chunk: tuple[int, int, int]) -> Answers:
         """Answers about the designs of one chunk."""
         both, system, chip = chunk
         chips, systems, _ = self.parts
-        at_chips = np.arange(chip, min(chip + CHIPS, len(chips.codes)))
-        at_systems = np.arange(system, min(system + MANY, len(systems.codes)))
+        at_chips = np.arange(chip, min(chip + self.inside, len(chips.codes)))
+        at_systems = np.arange(system, min(system + self.around, len(systems.codes)))
         work = self._worked(both, system, chip)
-        found = [self._block(work, at_systems, at_chips, first) for first in range(0, len(at_systems), self.beside)]
+        firsts = range(0, len(at_systems), self.beside)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            found = list(threads.map(lambda first: self._block(work, at_systems, at_chips, first), firsts))
         columns = {name: np.concatenate([one[1][name] for one in found]) for name in found[0][1]}
         designs = self._designs(both, at_systems, at_chips)
-        return Answers(designs, np.concatenate([one[0] for one in found]), columns)
-
-    @property
-    def beside(self) -> int:
-        """Systems of a block."""
-        return min(SYSTEMS, len(self.parts[1].codes))
+        return Answers(designs, significant(columns), False, np.concatenate([one[0] for one in found]))
 
     def _block(
         self, work: Work, systems: np.ndarray, chips: np.ndarray, first: int
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Of some systems of a chunk: the places of the best mappings, and the answers, each [systems * chips]."""
         index = np.arange(first, first + self.beside).clip(max=len(systems) - 1)
+        with jax.enable_x64(not self.single):
+            place, columns = chosen(*self._asked(work, systems[index], index))
+        kept = min(self.beside, len(systems) - first), len(chips)
+
+        def flat(leaf: Any) -> np.ndarray:
+            return np.asarray(leaf)[: kept[0], : kept[1]].ravel()
+
+        return flat(place), {name: flat(column).astype(float) for name, column in columns.items()}
+
+    def _asked(self, work: Work, systems: np.ndarray, index: np.ndarray) -> tuple[Any, ...]:
+        """What `chosen` is given: of these systems, which are at `index` in their chunk."""
         inner = self._candidate(work.both, self.parts[0], work.chips, None)
-        outer = self._candidate(work.both, self.parts[1], systems[index], None)
-        merged = merge(inner, outer)
+        outer = self._candidate(work.both, self.parts[1], systems, None)
         laid = jax.tree.map(lambda leaf: leaf[self.rows][:, index], work.arranged._replace(batches=()))
         placed = replace(laid.mapping, weights=self._place("weights", laid), cache=self._place("cache", laid))
-        block = Block(
-            merged, work.states, work.tables, tuple(rows[:, index] for rows in work.rows), laid._replace(mapping=placed)
-        )
+        rows = tuple(rows[:, index] for rows in work.rows)
+        block = Block(merge(inner, outer), work.states, work.tables, rows, laid._replace(mapping=placed))
+        block = jax.tree.map(lambda leaf: typed(leaf, self.single), block)
+        return block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single]
+
+    def operations(self) -> float:
+        """Arithmetic operations of putting one candidate together under one mapping, those shared by a block included,
+        those of tables apart."""
+        index = np.arange(self.beside)
+        work = self._worked(*self.chunks[0])
         with jax.enable_x64(not self.single):
-            block = jax.tree.map(lambda leaf: typed(leaf, self.single), block)
-            place, columns = chosen(block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single])
-        kept = min(self.beside, len(systems) - first), len(chips)
-        cut = lambda leaf: np.asarray(leaf)[: kept[0], : kept[1]].ravel()  # noqa: E731
-        return cut(place), {name: cut(column).astype(float) for name, column in columns.items()}
+            traced = chosen.trace(*self._asked(work, index, index))
+        return operations(traced.jaxpr.jaxpr) / (self.beside * self.inside * self.grid.size)
 
     def _place(self, name: str, laid: Arranged) -> np.ndarray:
         """The tiers of each mapping, for all systems."""
@@ -158,7 +181,7 @@ class Crossing:
     def _worked(self, both: int, system: int, chip: int) -> Work:
         """What the blocks of a chunk share."""
         chips, systems, _ = self.parts
-        index = np.arange(chip, chip + min(CHIPS, len(chips.codes))).clip(max=len(chips.codes) - 1)
+        index = np.arange(chip, chip + self.inside).clip(max=len(chips.codes) - 1)
         given, varied = self._candidate(both, chips, index, systems)
         found, passing, rows = self._arranged(both, system)
         states = settled(given, np.arange(len(index)), varied)
@@ -172,7 +195,7 @@ class Crossing:
     def _arranged(self, both: int, system: int) -> tuple[Arranged, list[Passing], tuple[np.ndarray, ...]]:
         """Systems under all layouts; the different passes of each turn; and which of them each mapping has."""
         chips, systems, _ = self.parts
-        index = np.arange(system, system + min(MANY, len(systems.codes))).clip(max=len(systems.codes) - 1)
+        index = np.arange(system, system + self.around).clip(max=len(systems.codes) - 1)
         given, varied = self._candidate(both, systems, index, chips)
         layouts, rows, tiers = self.layouts
         found = jax.device_get(arranged(given, np.arange(len(index)), layouts, self.wanted, varied))
@@ -187,16 +210,14 @@ class Crossing:
     def _designs(self, both: int, systems: np.ndarray, chips: np.ndarray) -> np.ndarray:
         """Codes of systems x chips."""
         of_chip, of_system, of_both = self.parts
-        designs = np.zeros((len(systems), len(chips), len(self.space.parameters)))
-        for column, parameter in enumerate(self.space.parameters):
-            designs[..., column] = self.files[column] if isinstance(parameter, Files) else parameter.rest
+        designs = resting(self.space, self.files, len(systems) * len(chips)).reshape(len(systems), len(chips), -1)
         designs[..., list(of_chip.columns)] = of_chip.codes[chips][None]
         designs[..., list(of_system.columns)] = of_system.codes[systems][:, None]
         designs[..., list(of_both.columns)] = of_both.codes[both]
         return designs.reshape(-1, designs.shape[-1])
 
     def _candidate(self, both: int, part: Part, rows: np.ndarray, hidden: Part | None) -> tuple[Candidate, Axes]:
-        """The candidate with these rows of a part, and with what it must not depend on unknown; and which leaves vary."""
+        """The candidate with these rows of a part, what it must not depend on unknown; and which leaves vary."""
         leaves, shape = jax.tree.flatten(self.candidate)
         leaves = [np.asarray(leaf, float) for leaf in leaves]
         for leaf in hidden.leaves if hidden else ():
@@ -225,9 +246,7 @@ def passes_of(layouts: Grid, batch: Any, tiers: np.ndarray) -> tuple[Passing, np
     leaves, shape = jax.tree.flatten(batch)
     degrees = [layouts.tensor, layouts.sequence, layouts.attention_data, layouts.expert]
     full = np.broadcast_shapes(*(np.shape(leaf) for leaf in leaves))
-    columns = [np.broadcast_to(np.asarray(c, float)[:, None], full) for c in degrees] + [
-        np.broadcast_to(b, full) for b in leaves
-    ]
+    columns = [np.broadcast_to(column, full) for column in (*(np.asarray(c)[:, None] for c in degrees), *leaves)]
     table, inverse = np.unique(np.stack(columns, axis=-1).reshape(-1, len(columns)), axis=0, return_inverse=True)
     table, place = np.repeat(table, len(tiers), axis=0), np.tile(tiers, (len(table), 1))
     cut = Cut(*table[:, : len(degrees)].T)

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.batches import best_of_each, flat, significant
+from dse.batches import best_of_each, flat, significant, under_each
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.evaluate import Candidate
 from dse.grids import Grids, grids, place, seen_from
@@ -86,12 +86,16 @@ class Problem:
         except HydraException as error:
             raise ValueError(f"space: {hydra_message(error)}") from None
 
-    def templates(self) -> list[Template]:
-        """All structures."""
+    def structures(self) -> list[tuple[int, ...]]:
+        """The file codes of all structures."""
         counts = [range(choice.size) for choice in self.space.files]
         if np.prod([len(c) for c in counts]) > MOST_STRUCTURES:
             raise ValueError(f"space: more than {MOST_STRUCTURES} combinations of files; name fewer")
-        return [self.template(codes) for codes in itertools.product(*counts)]
+        return list(itertools.product(*counts))
+
+    def templates(self) -> list[Template]:
+        """All structures."""
+        return [self.template(codes) for codes in self.structures()]
 
     def active(self, found: Template, key: str) -> bool:
         """True where the key leads to a quantity of this structure."""
@@ -123,6 +127,20 @@ class Problem:
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
 
+    def under_places(self, designs: np.ndarray, places: np.ndarray, batch: int) -> dict[str, np.ndarray]:
+        """Answers about designs as flat columns, each under the mapping at its place in the grid."""
+        columns: dict[str, np.ndarray] = {}
+        for kind, rows in self._by_kind(designs):
+            shared = self.kind(kind)
+            for chunk in np.split(rows, range(batch, len(rows), batch)):
+                padded = np.concatenate([chunk, np.repeat(chunk[:1], batch - len(chunk))])
+                own = jax.tree.map(lambda column, at=places[padded]: np.asarray(column)[at], shared.grid.own)
+                given = self.stacked(designs[padded], shared), own, shared.grid
+                found = significant(flat(jax.device_get(under_each(*given, self.wanted, shared.varied))))
+                for name, values in found.items():
+                    columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
+        return columns
+
     def choices(self, design: np.ndarray) -> Grid:
         """The mappings of its machine that a design tries."""
         return self._kind_of(design).grid.own
@@ -133,7 +151,11 @@ class Problem:
         return self._answers(design[None], replace(shared, grid=shared.grid._replace(own=own)))
 
     def _kind_of(self, design: np.ndarray) -> Kind:
-        return self.kind(jax.tree.structure(self.template(self.space.structures(design[None])[0]).candidate))
+        return self.kind_at(self.space.structures(design[None])[0])
+
+    def kind_at(self, structure: Sequence[int]) -> Kind:
+        """What the designs like those of a structure share."""
+        return self.kind(jax.tree.structure(self.template(structure).candidate))
 
     def _answers(self, designs: np.ndarray, shared: Kind) -> dict[str, np.ndarray]:
         padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])

@@ -79,6 +79,13 @@ def receipts(config: Any) -> None:
     checking.run(Session.of(config))
 
 
+def benchmark(config: Any) -> None:
+    """How fast this machine evaluates: benchmark.json and a table."""
+    from dse import benchmark as measuring
+
+    measuring.run(Session.of(config))
+
+
 def log(config: Any) -> None:
     """Log a finished run's folder to MLflow again."""
     from dse.record import record

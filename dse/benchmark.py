@@ -1,0 +1,177 @@
+"""task=benchmark: how fast this machine evaluates, against what its compiler reaches on plain arithmetic."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dse.blocks import Crossing
+from dse.console import console, table
+from dse.enumerate import Sought
+from dse.goals import Goals
+from dse.optimise import Asking, OptunaSearch
+from dse.problem import Problem
+from dse.session import Session, about
+from dse.store import Trials, write_json
+
+SECONDS = 5.0  # that each rate is measured over, at least
+TRIALS = 512  # of the sampler whose share is measured
+COMPILED = "/jax/core/compile/backend_compile_duration"
+Rates = dict[str, Any]
+
+
+def run(session: Session) -> None:
+    """benchmark.json and a table."""
+    session.folder.mkdir(parents=True, exist_ok=True)
+    goals = Goals.read(session.config["objectives"])
+    problem = Problem(session.overrides, session.config["space"], session.wanted, 128)
+    single, double = (crossed(problem, goals, single=single) for single in (True, False))
+    found = {
+        "evaluations_per_second": single["evaluations_per_second"],
+        "share_of_xla_limit": single["evaluations_per_second"] / single["limit"],
+        "seconds_to_first_evaluation": first_evaluation(),
+        "optuna_share": sampled(problem, goals, session.seed),
+        "compilations": single["compilations"],
+        "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
+        "batch": single["batch"],
+        "single": single,
+        "double": double,
+        "one_by_one": alone(problem),
+    }
+    write_json(session.folder / "benchmark.json", found | about(session))
+    show(found)
+
+
+def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
+    """Candidates x mappings a second where all combinations of chips and systems are asked for, and what a plain
+    elementwise program of as many operations reaches."""
+    sought = Sought(problem, goals, chunk=262144, single=single, keep=0)
+    listing = sought.listing(0)
+    if not isinstance(listing, Crossing):
+        raise ValueError("space: the benchmark needs one pool without a draft; write prefill=none draft=none")
+    first, _ = timed(lambda: listing.answers(listing.chunks[0]))
+    with compiling() as compiled:
+        seconds, designs = repeated(lambda: sum(len(listing.answers(chunk).designs) for chunk in listing.chunks))
+    count, mappings = listing.operations(), listing.grid.size
+    return {
+        "evaluations_per_second": designs * mappings / seconds,
+        "candidates_per_second": designs / seconds,
+        "mappings": mappings,
+        "operations": count,
+        "limit": plain(count, single),
+        "seconds_to_compile": first,
+        "compilations": len(compiled),
+        "batch": [listing.beside, listing.inside],
+    }
+
+
+def alone(problem: Problem) -> Rates:
+    """Candidates x mappings a second of designs that share nothing, in double precision, as samplers ask for them."""
+    designs = problem.canonical(problem.space.drawn(np.random.default_rng(0), problem.batch))
+    problem.evaluate(designs)
+    kinds = [problem.kind_at(structure).grid.own.size for structure in problem.space.structures(designs)]
+    seconds, evaluated = repeated(lambda: len(problem.evaluate(designs)["legal"]))
+    return {
+        "candidates_per_second": evaluated / seconds,
+        "evaluations_per_second": evaluated * float(np.mean(kinds)) / seconds,
+    }
+
+
+def plain(count: float, single: bool) -> float:
+    """Evaluations a second of a straight elementwise program of so many operations, on all cores, of one array."""
+    kind = np.float32 if single else np.float64
+    steps = max(1, round(count / 4))
+
+    def straight(x: Any, y: Any) -> Any:
+        for _ in range(steps):
+            x = jnp.maximum(x * y + x, y) - y
+        return x
+
+    size = 2**18
+    x = np.linspace(0.5, 0.9, size, dtype=kind)
+    with jax.enable_x64(not single):
+        program = jax.jit(straight)
+        jax.block_until_ready(program(x, x))
+        seconds, done = repeated(lambda: jax.block_until_ready(program(x, x)).size)
+    return done / seconds
+
+
+def sampled(problem: Problem, goals: Goals, seed: int) -> float:
+    """The sampler's share of the seconds of a search."""
+    search = OptunaSearch(trials=TRIALS, batch=problem.batch, sampler={"_target_": "optuna.samplers.NSGAIISampler"})
+    with tempfile.TemporaryDirectory() as folder:
+        trials = Trials(Path(folder), [parameter.key for parameter in problem.space.parameters])
+        seconds = Asking(search, problem, goals, trials, seed).run()
+    return seconds["sampler"] / (seconds["sampler"] + seconds["evaluate"])
+
+
+def first_evaluation() -> float:
+    """Seconds from typing a command to its answer, compiled programs on disk."""
+    words = ("task=evaluate", "hw=corsair_card", "model=llama3_8b", "serving=interactive", "tracking=none")
+    with tempfile.TemporaryDirectory() as folder:
+
+        def once() -> Any:
+            command = [sys.executable, "-m", "dse", *words, "hydra.run.dir=run"]
+            return subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+        once()
+        return timed(once)[0]
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of some work, and what it gave."""
+    start = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start, found
+
+
+def repeated(work: Callable[[], int]) -> tuple[float, int]:
+    """Seconds and sum of some work that is done again and again."""
+    seconds, done = 0.0, 0
+    while seconds < SECONDS:
+        spent, count = timed(work)
+        seconds, done = seconds + spent, done + count
+    return seconds, done
+
+
+@contextmanager
+def compiling() -> Iterator[list[str]]:
+    """What is compiled meanwhile."""
+    found: list[str] = []
+
+    def note(event: str, _: float, **__: Any) -> None:
+        if event == COMPILED:
+            found.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield found
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
+
+
+def show(found: Rates) -> None:
+    """A table of the rates."""
+    rows = [
+        ["chips x systems, single precision", f"{found['single']['evaluations_per_second']:.3g}"],
+        ["chips x systems, double precision", f"{found['double']['evaluations_per_second']:.3g}"],
+        ["designs that share nothing, double precision", f"{found['one_by_one']['evaluations_per_second']:.3g}"],
+        ["a plain program of as many operations, single", f"{found['single']['limit']:.3g}"],
+    ]
+    table(f"Candidate x mapping evaluations a second ({found['device']})", ["way", "1/s"], rows)
+    console.print(
+        f"{found['share_of_xla_limit']:.0%} of the plain program; {found['compilations']} compilations meanwhile; "
+        f"first evaluation of a new process after {found['seconds_to_first_evaluation']:.1f} s; "
+        f"Optuna's share of a sampled search {found['optuna_share']:.0%}"
+    )

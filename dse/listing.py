@@ -1,0 +1,63 @@
+"""The designs of one structure one by one, and answers about designs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dse.space import Files, Space
+
+if TYPE_CHECKING:
+    from dse.problem import Problem
+
+
+class Answers(NamedTuple):
+    """Designs [designs, parameters], columns of answers, whether those are all that there are, and the places of the
+    best mappings in the grid where they are not."""
+
+    designs: np.ndarray
+    columns: dict[str, np.ndarray]
+    complete: bool
+    places: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Answers:
+        """The answers about some of the designs."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Answers(self.designs[rows], columns, self.complete, self.places[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """All designs of one structure, in chunks. files : the codes of the structure; places : column and leaf of each
+    parameter that it has."""
+
+    problem: Problem
+    files: Sequence[int]
+    places: Sequence[tuple[int, int]]
+    chunk: int
+
+    @property
+    def chunks(self) -> list[int]:
+        """Where each chunk begins."""
+        return list(range(0, int(np.prod([len(c) for c in self._codes()], dtype=float)), self.chunk))
+
+    def _codes(self) -> list[np.ndarray]:
+        return [np.arange(self.problem.space.parameters[column].size) for column, _ in self.places]
+
+    def answers(self, first: int) -> Answers:
+        """Answers about the designs of one chunk."""
+        shape = [len(codes) for codes in self._codes()]
+        index = np.arange(first, min(first + self.chunk, int(np.prod(shape, dtype=float))))
+        designs = resting(self.problem.space, self.files, len(index))
+        for (column, _), codes in zip(self.places, np.unravel_index(index, shape) if shape else (), strict=True):
+            designs[:, column] = codes
+        return Answers(designs, self.problem.evaluate(designs), True, np.zeros(len(index), int))
+
+
+def resting(space: Space, files: Sequence[int], count: int) -> np.ndarray:
+    """So many designs of a structure with every number at rest."""
+    codes = [files[i] if isinstance(p, Files) else p.rest for i, p in enumerate(space.parameters)]
+    return np.tile(np.array(codes, dtype=float), (count, 1))
