@@ -150,7 +150,7 @@ def compiling() -> Iterator[list[str]]:
     """What is compiled meanwhile."""
     found: list[str] = []
 
-    def note(event: str, _: float, **__: Any) -> None:
+    def note(event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event == COMPILED:
             found.append(event)
 

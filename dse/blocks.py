@@ -171,7 +171,8 @@ class Crossing:
         different places, and of each mapping its row among them."""
         columns = np.stack([np.asarray(column, float) for column in self.grid], axis=1)
         degrees, rows = np.unique(columns[:, :-2], axis=0, return_inverse=True)
-        return Grid(*degrees.T, np.zeros(len(degrees)), np.zeros(len(degrees))), rows.ravel(), columns[:, -2:]
+        nowhere = np.zeros((2, len(degrees)))
+        return Grid(*degrees.T, *nowhere), rows.ravel(), columns[:, -2:]
 
     @property
     def rows(self) -> np.ndarray:
