@@ -213,7 +213,6 @@ def _number(key: str, value: Any, rule: Rule) -> float:
 
 
 def _range(key: str, given: Mapping[str, Any], rule: Rule) -> Values | Interval:
-    given = {name: value for name, value in given.items() if value is not None}
     for name in given:
         if name not in RANGE_KEYS:
             raise ValueError(f"space: {key}: there is no {name!r} in a range; {nearest(str(name), RANGE_KEYS)}")

@@ -20,6 +20,7 @@ from hydra.core.override_parser.types import (
     Sweep,
 )
 
+from dse.commands import head
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.console import console
 from dse.enumerate import Enumeration
@@ -37,7 +38,7 @@ KEPT = "hydra/sweeper=dse"
 
 
 def overrides_of_job(arguments: Sequence[str], params: Mapping[str, str], loader: ConfigLoader) -> list[str]:
-    """The overrides of the one search that stands for a sweep: the task's as they are given, and `++space={…}`.
+    """The overrides of the one search that stands for a sweep: the task's as they are given, and its whole space.
 
     params : key -> what an override says after its `=`; an argument of the same key wins.
     """
@@ -52,9 +53,13 @@ def overrides_of_job(arguments: Sequence[str], params: Mapping[str, str], loader
         refuse_key(override, loader)
     config = plain(compose(words))
     refuse_task(config)
-    space = space_of(swept, words, config["space"], loader)
+    if not swept:
+        return words
+    before = read_space(config["space"])
+    space = dict(before) | space_of(swept, words, before, loader)
     searched = [] if any(o.get_key_element() == "search" for o in overrides) else search_of(config, space)
-    return [*words, *searched, *([f"++space={written_out(space)}"] if space else [])]
+    kept = [word for word in words if head(word) != "space"]  # it is all in what follows
+    return [*kept, *searched, "space=none", f"++space={written_out(space)}"]
 
 
 def placed_in(folder: Any) -> list[str]:
@@ -96,27 +101,21 @@ def refuse_key(override: Override, loader: ConfigLoader) -> None:
 def space_of(
     swept: Sequence[Override], words: Sequence[str], given: Mapping[str, Any], loader: ConfigLoader
 ) -> dict[str, Any]:
-    """What is swept as entries of a space, checked and with units; `given` is the space that they join."""
+    """What is swept as entries of a space, with units; `given` are the entries that they join."""
     entries: dict[str, Any] = {}
     for override in swept:
         key = override.get_key_element()
         if is_file_key(key):
             entries[key] = names(key, override)
-    beside = {key: value for key, value in read_space(given).items() if is_file_key(key)} | entries
+    beside = {key: value for key, value in given.items() if is_file_key(key)} | entries
     chosen = [files(key, value) for key, value in beside.items()]
     first: Template | None = None
     for override in swept:
         key = override.get_key_element()
         if not is_file_key(key):
             first = first or template([*words, *(f"{one.key}={one.options[0]}" for one in chosen)])
-            entries[key] = replacing(numbers(key, swept_value(override), rule_of(key, chosen, first)), given.get(key))
+            entries[key] = numbers(key, swept_value(override), rule_of(key, chosen, first))
     return entries
-
-
-def replacing(entry: Any, before: Any) -> Any:
-    """An entry that leaves nothing of the one that it is merged over."""
-    both = isinstance(entry, Mapping) and isinstance(before, Mapping)
-    return dict.fromkeys(before) | dict(entry) if both else entry
 
 
 def swept_value(override: Override) -> Sweep:
@@ -200,8 +199,7 @@ def search_of(config: Mapping[str, Any], space: Mapping[str, Any]) -> list[str]:
     """The override that replaces an enumeration where it would have no end."""
     if not issubclass(target(config["search"], "search", str), Enumeration):
         return []
-    joined = read_space(config["space"]) | space
-    endless = [key for key, entry in joined.items() if isinstance(entry, Mapping) and _has_no_end(entry)]
+    endless = [key for key, entry in space.items() if isinstance(entry, Mapping) and _has_no_end(entry)]
     if endless:
         console.print(f"{endless[0]} is an interval, which cannot be enumerated: {ENDLESS}")
     return [ENDLESS] if endless else []
@@ -220,5 +218,5 @@ def written_out(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if isinstance(value, (int, float)):
-        return f"{value:.12g}"
+        return repr(value)
     return value if WORD.fullmatch(value) else QuotedString(value, Quote.single).with_quotes()
