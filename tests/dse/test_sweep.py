@@ -28,7 +28,7 @@ SWEEPER = "hydra/sweeper=dse"
 HERTZ, COUNT = Rule("Hz", above=0), Rule(least=1, whole=True)
 
 
-@pytest.fixture()
+@pytest.fixture
 def loader() -> Iterator[ConfigLoader]:
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         yield GlobalHydra.instance().config_loader()
