@@ -32,21 +32,31 @@ def application(asked_for_traceback: bool) -> int:
     from dse.compose import CONFIG_NAME, conf_folder
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-    failed = 0
+    failed, here = 0, os.getpid()
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=CONFIG_NAME)
     def task(config: Any) -> None:
         nonlocal failed
         try:
+            own_modules_first()  # in the process of a launcher, which begins in the current folder
             get_method(config.task._target_)(config)
         except Exception as error:
             if asked_for_traceback:
                 raise
             failed += 1  # the other jobs of a sweep still run
             complain(error)
+            if os.getpid() != here:
+                raise elsewhere(error) from None
 
     task()
     return failed
+
+
+def elsewhere(error: Exception) -> Exception:
+    """An error in a launcher's process, as the process that waits for it is told."""
+    from dse.messages import message
+
+    return ValueError(f"a job of another process failed: {message(error)}")
 
 
 def complain(error: Exception) -> None:

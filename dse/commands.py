@@ -16,10 +16,11 @@ LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking"
 
 def kept(overrides: Sequence[str]) -> list[str]:
     """The overrides that say which machine, model and traffic it is; not how it is searched or recorded."""
-    return [o for o in overrides if _head(o) not in LEFT_OUT]
+    return [o for o in overrides if head(o) not in LEFT_OUT]
 
 
-def _head(override: str) -> str:
+def head(override: str) -> str:
+    """The section of the configuration that an override belongs to."""
     return override.lstrip("+~").split("=")[0].split(".")[0].split("/")[0].split("@")[0]
 
 

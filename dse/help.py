@@ -18,6 +18,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse task=serve trace=NAME_OR_FILE rate=REQUESTS_PER_SECOND scheduler=NAME
                                         serve a trace, request by request: latencies, goodput
   dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each
+  dse -m hydra/sweeper=dse 'hw.chip.engine.cores=range(64,320,64)' hw/fabric=A,B
+                                        search a space in Hydra's override grammar
   dse search=optuna search.trials=500   sample the space instead of enumerating it
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
   dse task=validate suite=silicon data=FILE

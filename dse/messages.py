@@ -43,6 +43,8 @@ def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
     if unknown and key:
         path = unknown[1] if unknown[1].split(".")[-1] == key[1] else f"{unknown[1]}.{key[1]}"
         return _key(path, words)
+    if "mismatch type argument" in text and ("interval(" in text or "range(" in text):
+        return f"{_lines(text)}; ends are plain numbers, in the unit that a tag may name: tag(GHz, interval(1, 2))"
     if "Lexer" in text or "mismatched input" in text or "extraneous input" in text:
         return f"an override cannot be read: {_lines(text)}; quote it as a whole, such as 'hw.x.frequency=1.2 GHz'"
     return _lines(text)

@@ -20,6 +20,7 @@ from dse.messages import hydra_message
 from dse.schema import nearest, paths, recheck, rule_at
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.template import Template, leaf_index, template
+from hw.units import Rule
 
 MOST_STRUCTURES = 4096
 
@@ -33,6 +34,11 @@ def read_parameters(given: Mapping[str, Any], first: Template) -> Space:
 
 
 def _numeric(key: str, value: Any, chosen: list[Files], first: Template) -> Values | Interval:
+    return numbers(key, value, rule_of(key, chosen, first))
+
+
+def rule_of(key: str, chosen: Sequence[Files], first: Template) -> Rule:
+    """The rule of the quantity that a key leads to, in the composed machine or under one of the files chosen among."""
     rule = rule_at(first.config, key.split("."))
     for choice in () if rule else chosen:
         for option in choice.options:
@@ -40,7 +46,7 @@ def _numeric(key: str, value: Any, chosen: list[Files], first: Template) -> Valu
     if rule is None:
         known = [path for part in (*SECTIONS, *SOMETIMES) for path in paths(first.config.get(part) or {}, part)]
         raise ValueError(f"space: {key}: there is no such quantity in the composed machine; {nearest(key, known)}")
-    return numbers(key, value, rule)
+    return rule
 
 
 def _rule_under(key: str, first: Template, override: str) -> Any:

@@ -19,14 +19,14 @@ class StackedDram(Memory):
 
         banks     = area * overlap / bank_area * (1 - spare_share), a layer
         pads      = area * overlap / pitch^2 * signal_share * pad_rate / 8
-        bandwidth = min(pads, layers * banks * bank_width / bank_cycle) * (1 - refresh)
+        peak      = min(min(pads, layers * banks * bank_width / bank_cycle) * (1 - refresh), bandwidth)
         capacity  = layers * banks * bank_capacity
         energy    = activate_energy / page_use + column_energy
                     + wire_energy * sqrt(bank_area * channel_banks) + via_energy * (layers + 1) / 2
 
-    finest_pitch : what the bonding reaches; activate_energy : of a row, per byte of it; page_use : share of an opened
-    row that is read; wires cross the channel_banks that share one interface; a byte passes half of the layers' vias
-    on the mean.
+    bandwidth : what the controllers on the die take at most; finest_pitch : what the bonding reaches;
+    activate_energy : of a row, per byte of it; page_use : share of an opened row that is read; wires cross the
+    channel_banks that share one interface; a byte passes half of the layers' vias on the mean.
 
     Heat: each layer with its bond resists `layer_resistance`. Cooled through the stack (`cooled_through` 1), all heat
     of the logic passes every layer, and the layer next to the logic is the hottest; cooled from the logic's side (0),
@@ -52,6 +52,7 @@ class StackedDram(Memory):
     finest_pitch: Array = quantity("m", above=0)
     signal_share: Array = fraction(above=0)
     pad_rate: Array = quantity("bit/s", above=0)
+    bandwidth: Array = quantity("B/s", above=0)
     layers: Array = count()
     bank_area: Array = quantity("m^2", above=0)
     bank_capacity: Array = quantity("B", above=0)
@@ -104,7 +105,8 @@ class StackedDram(Memory):
 
     def peak_bandwidth(self, conditions: Conditions) -> Any:
         slower = jnp.minimum(self.pad_bandwidth(conditions), self.bank_bandwidth(conditions))
-        return slower * (1 - self.refresh.share) * self.refresh.relative_bandwidth(conditions.temperature)
+        offered = slower * (1 - self.refresh.share) * self.refresh.relative_bandwidth(conditions.temperature)
+        return jnp.minimum(offered, self.bandwidth)
 
     def byte_energy(self, conditions: Conditions) -> Any:
         wires = self.wire_energy * jnp.sqrt(self.bank_area * self.channel_banks)

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from machines import ROOT, SYSTEMS
 
-PACKAGES = ("models", "hw", "dse")
+PACKAGES = ("models", "hw", "dse", "hydra_plugins")
 MAY_IMPORT = {  # of ours
     "models": ("models",),
     "hw": ("hw", "models.operators", "models.numerics"),
     "dse": ("dse", "hw", "models"),
+    "hydra_plugins": ("dse",),
 }
+PLUGIN_MAY_IMPORT = ("__future__", "dataclasses", "typing", "hydra", "omegaconf", "dse")
 FRAMEWORKS = ("hydra", "omegaconf", "optuna", "mlflow")  # for dse/ alone
 # Products, and vendors that stand for one; a device is a YAML. Names of shipped systems come on top.
 PRODUCTS = (
@@ -67,7 +69,9 @@ def words(path: Path) -> Iterator[str]:
 
 
 def test_there_are_sources_to_read() -> None:
-    assert all(len(sources(package)) > 3 for package in PACKAGES)
+    assert all(len(sources(package)) > 3 for package in PACKAGES if package != "hydra_plugins")
+    assert sources("hydra_plugins")
+    assert not (ROOT / "hydra_plugins" / "__init__.py").exists(), "other distributions put their plugins there too"
 
 
 @pytest.mark.parametrize("path", EVERY)
@@ -80,6 +84,14 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", [pytest.param(path, id=shown(path)) for path in sources("models", "hw")])
 def test_only_the_search_knows_the_frameworks(path: Path) -> None:
     assert [name for name in imports(path) if within(name, FRAMEWORKS)] == []
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=shown(path)) for path in sources("hydra_plugins")])
+def test_a_plugin_is_thin(path: Path) -> None:
+    """Hydra imports it at every start: nothing of ours at its head, and nothing but Hydra at all."""
+    assert [name for name in imports(path) if not within(name, PLUGIN_MAY_IMPORT)] == []
+    heads = [node for node in tree(path).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert not any(isinstance(node, ast.ImportFrom) and within(node.module or "", ("dse",)) for node in heads)
 
 
 @pytest.mark.parametrize("path", EVERY)
