@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from dse.console import bar
-from dse.goals import Goals
+from dse.goals import Columns, Goals
+from dse.opening import opening_rows
 from dse.problem import Problem
 from dse.schema import counted
 from dse.store import Trials
@@ -60,7 +61,12 @@ class Enumeration:
         counts = (last, len(designs), int(goals.feasible(columns).sum())) if len(designs) else (last, 0, 0)
         if problem.distinct() > self.keep and len(designs):
             front = goals.front(columns)
-            kept = front if len(front) else goals.nearest(columns)
+            kept = front if len(front) else nearest_rows(goals, columns, designs)
             designs, columns = designs[kept], {name: values[kept] for name, values in columns.items()}
         trials.append(designs, columns, counts)
         return counts[1]
+
+
+def nearest_rows(goals: Goals, columns: Columns, designs: np.ndarray) -> np.ndarray:
+    """What is kept of a chunk without a feasible design: the nearest, and those that would open the space."""
+    return np.union1d(goals.nearest(columns), np.array(opening_rows(goals, columns, designs), dtype=int))

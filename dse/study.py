@@ -12,11 +12,14 @@ import numpy as np
 
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import Origin
+from dse.concrete import concrete
 from dse.console import console
+from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
+from dse.opened import opening_of, opening_section, opening_words
 from dse.problem import Problem
 from dse.provenance import assumptions
 from dse.results import display, point
@@ -143,7 +146,16 @@ def describe(
         design_point(session, problem, goals, designs, columns, int(row), f"{'F' if len(front) else 'N'}{i + 1}")
         for i, row in enumerate(rows)
     ]
+    opened = opening_of(goals, columns, designs)
+
+    def described(design: np.ndarray, row: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
+        return design_point(session, problem, goals, design[None], row, 0, name)
+
+    opening = opening_section(problem, opened, points, described)
     bases, machines = baselines(session, goals)
+    said = finding(goals, points, len(front), problem.space, session.config)
+    if not len(front):
+        said.insert(1, opening_words(opening, len(designs), opened.illegal))
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
     return {
@@ -162,11 +174,12 @@ def describe(
         "columns": shown,
         "front": points if len(front) else [],
         "nearest": [] if len(front) else points,
+        "opening": opening,
         "baselines": bases,
         "mappings": mapped(problem, goals, designs, rows, points) if len(front) else [],
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": [*finding(goals, points, len(front), problem.space, config), *problem.cautions],
+        "finding": [*said, *problem.cautions],
     } | about(session)
 
 
@@ -206,7 +219,7 @@ def design_point(
         "name": name,
         "parameters": displayed(problem, designs[row]),
         "command": rebuild(session.experiment, session.overrides, session.folders, extra),
-        "violations": goals.violations(columns, row),
+        "violations": in_words(missing(concrete(problem, designs[row]), answers, goals.constraints)),
         "codes": {p.key: float(code) for p, code in zip(problem.space.parameters, designs[row], strict=True)},
         "equal": equal_choices(problem, designs, row, goals.equals(columns, row)),
     }

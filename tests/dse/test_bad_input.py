@@ -279,7 +279,11 @@ def test_what_fits_nowhere_is_an_answer(own: Path, tmp_path: Path, keep: int) ->
     assert study["counts"] == {"evaluated": 4, "feasible": 0, "front": 0, "space": 4}
     least = min(-point["headroom"]["memory"] for point in study["nearest"])
     assert least > 8e9, "72 GB over 8 chiplets of 256 MB"
-    assert f"memory short by {least / 1e9:.3g} GB" in done.out
+    out = " ".join(done.out.split())
+    assert f"memory: {least / 1e9:.3g} GB are missing in tier sram of a chip, which holds 256 MB" in out
+    assert f"Least to give: memory, {least / 1e9:.3g} GB more (tier sram of a chip from 256 MB to" in out
+    assert f"would let {study['opening'][0]['design']} in" in out
+    assert study["opening"][0]["gives"] == {"memory": least}
 
 
 def test_a_bug_is_not_blamed_on_the_input() -> None:
