@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from dse.budget import refuse_too_large
 from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.opening import opening_rows
@@ -19,9 +20,8 @@ from dse.store import Trials
 class Enumeration:
     """The exact front: all designs in chunks of `chunk`, evaluated `batch` at a time.
 
-    Up to `keep` designs are all kept on disk; of a larger space, those on the front of their chunk, or nearest to
-    it. A space of more
-    than `most` designs is refused.
+    Up to `keep` designs are all kept on disk; of a larger space, those on the front of their chunk, or nearest to it.
+    A space of more than `most` designs is refused.
     """
 
     chunk: int
@@ -31,27 +31,17 @@ class Enumeration:
 
     def __post_init__(self) -> None:
         self.chunk, self.batch = counted("search.chunk", self.chunk), counted("search.batch", self.batch)
+        self.keep, self.most = counted("search.keep", self.keep), counted("search.most", self.most)
 
     def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""
-        size = self._size(problem)
+        size = refuse_too_large(problem, self.most)
         start, done = time.perf_counter(), trials.covered()
         with bar("enumerating", problem.distinct()) as advance:
             advance(trials.totals()[0])
             for first in range(done, size, self.chunk):
                 advance(self._chunk(problem, goals, trials, first, min(first + self.chunk, size)))
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
-
-    def _size(self, problem: Problem) -> int:
-        size = problem.space.size
-        if not np.isfinite(size):
-            raise ValueError("search=enumerate: the space has an interval; give it a step or a count, or search=optuna")
-        if size > self.most:
-            raise ValueError(
-                f"search=enumerate: {size:,} designs are more than search.most={self.most:,}; "
-                "name fewer values, raise search.most, or use search=optuna"
-            )
-        return int(size)
 
     def _chunk(self, problem: Problem, goals: Goals, trials: Trials, first: int, last: int) -> int:
         """Evaluate and keep one chunk; how many designs it had."""

@@ -139,7 +139,7 @@ def heat(candidate: Candidate, point: Point, short: float) -> Missing:
     path, limit = hottest(candidate, point, short) if alone(candidate) else ("", 0.0)
     if not path:
         return Missing("heat", f"{said(short, 'K')} beyond the first limit of temperature or heat flux", remedy=remedy)
-    words = f"{said(short, 'K')} over the {said(limit, 'K')} of {path}, {limit + short:.4g} K"
+    words = f"{said(short, 'K')} over the {limit:.4g} K of {path}, {limit + short:.4g} K"
     return Missing("heat", words, f"{path} {limit:.4g} K → {limit + short:.4g} K", remedy)
 
 

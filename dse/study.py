@@ -32,6 +32,8 @@ from dse.tables import show, write_front
 from dse.template import template
 from hw.units import readable
 
+MOST_CHANGES = 20  # of a configuration that a message names
+ABSENT: Any = object()
 MOST_OTHERS = 3000  # points drawn faintly in the report
 COMPARED = (
     "hw",
@@ -80,11 +82,14 @@ def refuse_changes(session: Session) -> None:
         raise FileNotFoundError(
             f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
         )
-    before = json.loads(path.read_text())
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"resume: {path} is no longer what was written ({error}); begin a search of its own") from None
     changed = differences(before["config"], compared(session))
     if changed:
         raise ValueError(
-            f"resume: {session.folder} was begun with another configuration ({'; '.join(changed[:3])}); "
+            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); "
             f"repeat its command line: {resumption(session, before['overrides'])}"
         )
 
@@ -96,12 +101,27 @@ def resumption(session: Session, overrides: Sequence[str]) -> str:
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Where two plain configurations differ, in words."""
+    """Where two plain configurations differ, in words: a line for every value, however deep, that is another, is gone
+    or is new."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = dict.fromkeys([*one, *other])
-        found = [differences(one.get(k), other.get(k), f"{path}.{k}".lstrip(".")) for k in keys]
+        found = [differences(one.get(k, ABSENT), other.get(k, ABSENT), f"{path}.{k}".lstrip(".")) for k in keys]
         return [words for part in found for words in part]
-    return [] if one == other else [f"{path}: {one!r} then, {other!r} now"]
+    if isinstance(one, Mapping) and one and other in (ABSENT, None):
+        return [words for k, inner in one.items() for words in differences(inner, ABSENT, f"{path}.{k}")]
+    if isinstance(other, Mapping) and other and one in (ABSENT, None):
+        return [words for k, inner in other.items() for words in differences(ABSENT, inner, f"{path}.{k}")]
+    return [] if one == other else [f"{path}: {_shown(one)} then, {_shown(other)} now"]
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is ABSENT else repr(value)
+
+
+def listed(changed: Sequence[str]) -> str:
+    """All differences, or as many as a message can hold and how many more there are."""
+    more = len(changed) - MOST_CHANGES
+    return "; ".join([*changed[:MOST_CHANGES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def finish(session: Session, problem: Problem, goals: Goals, trials: Trials, seconds: dict[str, float]) -> None:
