@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from running import Done, run_here, run_process
-from small import MACHINE, SMALL
+from small import MACHINE, SMALL, write_own
 
 from dse.budget import duration, too_large
 from dse.damaged import set_aside
@@ -371,15 +371,14 @@ def test_a_search_goes_on_from_the_last_good_batch(own: Path, begun: Path, tmp_p
     assert json.loads((tmp_path / "study" / "study.json").read_text())["counts"]["evaluated"] == 8
 
 
-def test_a_space_of_one_design_is_searched(own: Path, tmp_path: Path) -> None:
+def test_a_space_of_one_design_is_searched(tmp_path: Path) -> None:
     """Every parameter has one value: no sampler has anything to choose, and the one design is the answer."""
-    space = "space={hw.chip.engine.cores: [128], hw.chip.engine.frequency: [0.8 GHz], hw.chip.memory.stack.layers: [2]}"
-    (tmp_path / "mine" / "space").mkdir(parents=True)
-    lines = ["hw/chip/memory: [stack_lpddr5x, stack_lpddr5x]", *space[len("space={") : -1].split(", ")]
-    (tmp_path / "mine" / "space" / "one.yaml").write_text("\n".join(lines))
-    words = ("hw=corsair_card", "model=llama3_8b", "serving=interactive", "baselines=null", "mapping.tensor=8")
-    given = (*words, "mapping.pipeline=1", "space=one", "search.trials=8", "search.batch=8", "tracking=none")
-    done = run_here(tmp_path, "--config-dir", "mine", *given, "hydra.run.dir=study")
+    one = {"hw/chip/memory": "[stack_lpddr5x, stack_lpddr5x]", "hw.chip.engine.cores": "[128]"}
+    one |= {"hw.chip.engine.frequency": "[0.8 GHz]", "hw.chip.memory.stack.layers": "{low: 2, high: 2, step: 1}"}
+    lines = [f"{key}: {values}" for key, values in one.items()]
+    (write_own(tmp_path / "mine") / "space" / "one.yaml").write_text("\n".join(lines))
+    words = (*SMALL, "space=one", "search.trials=8", "hydra.run.dir=study")
+    done = run_here(tmp_path, "--config-dir", "mine", *words)
     assert done.code == 0, done.err
     counts = json.loads((tmp_path / "study" / "study.json").read_text())["counts"]
     assert (counts["evaluated"], counts["space"]) == (1, 1)
