@@ -13,14 +13,16 @@ from dse.batches import best_of_one, flat
 from dse.console import console, digits, table
 from dse.curve import degrees_in_words
 from dse.curve_picture import picture
+from dse.effects import sensitivity
 from dse.explain import missing
 from dse.findings import traffic
+from dse.goals import Goals
 from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Grid, Wanted, no_mapping
-from dse.metrics import SOMETIMES
+from dse.metrics import SOMETIMES, more_is_better
 from dse.precision import arrays
 from dse.results import display, point
-from dse.runners import runners_up
+from dse.runners import Point, runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
 from dse.template import Template, template
@@ -77,6 +79,8 @@ def run(session: Session) -> None:
     found = template(session.overrides)
     result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
+    if session.switch("elasticities"):
+        result["sensitivity"] = moving(session, found, result)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
@@ -89,12 +93,21 @@ def run(session: Session) -> None:
         console.print(words, style="yellow")
     show(result)
     show_runners(result["runners_up"])
+    for words in result.get("sensitivity", {}).get("words", ()):
+        console.print(words)
     if len(result["curve"]) > 1:
         curve.show(result["curve"])
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
         write_whole(session.folder / "curve.svg", picture(title, result["curve"], slowest))
         console.print(f"drawn in   {session.folder / 'curve.svg'}")
     console.print(f"written to {session.folder / 'metrics.json'}")
+
+
+def moving(session: Session, found: Template, result: Point) -> dict[str, Any]:
+    """What moves the objectives, and what mappings are compared by."""
+    goals, objective = Goals.read(session.config["objectives"]), session.wanted.objective
+    own = {objective: "maximize" if more_is_better(objective) else "minimize"}
+    return sensitivity(found.candidate, found.config, result, own | goals.objectives, goals.constraints)
 
 
 def held_back(chip: Chip, clock: float) -> str:

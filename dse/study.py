@@ -14,6 +14,7 @@ from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import Origin
 from dse.concrete import concrete
 from dse.console import console
+from dse.effects import HELD, sensitivity
 from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
@@ -32,6 +33,7 @@ from dse.tables import show, write_front
 from dse.template import template
 from hw.units import readable
 
+MOST_EXPLAINED = 12  # points of a front whose slopes are taken
 MOST_CHANGES = 20  # of a configuration that a message names
 ABSENT: Any = object()
 MOST_OTHERS = 3000  # points drawn faintly in the report
@@ -173,9 +175,11 @@ def describe(
 
     opening = opening_section(problem, opened, points, described)
     bases, machines = baselines(session, goals)
+    moving = explained(problem, goals, designs[rows], points) if len(front) and session.switch("elasticities") else []
     said = finding(goals, points, len(front), problem.space, session.config)
     if not len(front):
         said.insert(1, opening_words(opening, len(designs), opened.illegal))
+    said += moving
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
     return {
@@ -215,6 +219,21 @@ def mapped(
         for i, row in enumerate(rows)
         if points[i]["name"] in by_point
     ]
+
+
+def explained(problem: Problem, goals: Goals, designs: np.ndarray, points: list[dict[str, Any]]) -> list[str]:
+    """Say in each point what moves its objectives, of the best by an objective and some others; a sentence for each
+    objective of its best point."""
+    bests = {name: best_point(points, name, sense)["name"] for name, sense in goals.objectives.items()}
+    order = sorted(range(len(points)), key=lambda i: points[i]["name"] not in bests.values())
+    for i in order[: max(MOST_EXPLAINED, len(set(bests.values())))]:
+        config = problem.template(problem.space.structures(designs[i : i + 1])[0]).config
+        candidate = concrete(problem, designs[i])
+        points[i]["sensitivity"] = sensitivity(candidate, config, points[i], goals.objectives, goals.constraints)
+    named = {point["name"]: point for point in points}
+    told = [f"{best}: {words}" for name, best in bests.items() for words in named[best]["sensitivity"]["words"]
+            if words.startswith((f"{name} ", f"{name}:"))]  # fmt: skip
+    return [*told, HELD] if told else []
 
 
 def next_best(problem: Problem, design: np.ndarray) -> dict[str, Any]:
