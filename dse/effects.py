@@ -48,7 +48,7 @@ def sensitivity(
 def largest(slopes: Mapping[str, float]) -> dict[str, float]:
     """The elasticities that are largest in size, without zeros; of numbers that only multiply each other the first."""
     kept: dict[str, float] = {}
-    for path, slope in sorted(slopes.items(), key=lambda item: -round(abs(item[1]), 9)):
+    for path, slope in sorted(slopes.items(), key=lambda item: (-round(abs(item[1]), 9), calibrated(item[0]))):
         twins = [other for other in kept if part(other) == part(path) and abs(kept[other] - slope) < 1e-9]
         if abs(slope) > 1e-6 and not twins:
             kept[path] = slope
@@ -60,14 +60,19 @@ def part(path: str) -> str:
     return path.rpartition(".")[0]
 
 
+def calibrated(path: str) -> bool:
+    """True for a share that was measured or assumed: of two that only multiply each other, the data sheet's comes
+    first."""
+    return path.endswith("_fraction")
+
+
 def best_moves(found: Moves, name: str, sense: str, limits: Sequence[str]) -> list[dict[str, Any]]:
     """The moves that better an objective the most, each number once, of those that only multiply each other the first;
     after them the count that betters it the most when doubled."""
     sign = 1.0 if sense == "maximize" else -1.0
     rows = [row(found, one, name, limits) for one in found.moved]
-    better = sorted(
-        (one for one in rows if sign * one["effect"] > LEAST), key=lambda one: -round(sign * one["effect"], 9)
-    )
+    better = [one for one in rows if sign * one["effect"] > LEAST]
+    better.sort(key=lambda one: (-round(sign * one["effect"], 9), calibrated(one["path"])))
     tenths = [one for one in better if not one["counted"]]
     counts = [one for one in better if one["counted"]]
     kept: list[dict[str, Any]] = []

@@ -144,7 +144,7 @@ def test_a_sentence_says_what_it_is_made_of_and_what_more_gives() -> None:
 
 def test_the_move_that_betters_is_said_the_largest_first_and_twins_once() -> None:
     moved = [made(f"{LINK}.latency", -0.1, -0.01), made(f"{LINK}.latency", 0.1, 0.01), made("hw.a.b", 0.1, -0.03)]
-    moved += [made(f"{LINK}.bandwidth", 0.1, -0.042), made(f"{LINK}.sustained_fraction", 0.1, -0.042)]
+    moved += [made(f"{LINK}.sustained_fraction", 0.1, -0.042), made(f"{LINK}.bandwidth", 0.1, -0.042)]
     words = told(*moved, made("hw.c.cores", 1.0, -0.2, counted=True), made("hw.c.rows", 1.0, 0.2, counted=True)).split(
         "; "
     )
@@ -170,5 +170,5 @@ def test_what_hardly_moves_is_not_said() -> None:
 
 
 def test_the_largest_slopes_are_kept_without_zeros_and_twins() -> None:
-    slopes = {"hw.a.bandwidth": -0.5, "hw.a.sustained_fraction": -0.5, "hw.b.bandwidth": -0.5, "hw.c": 0.0, "hw.d": 0.7}
+    slopes = {"hw.a.sustained_fraction": -0.5, "hw.a.bandwidth": -0.5, "hw.b.bandwidth": -0.5, "hw.c": 0.0, "hw.d": 0.7}
     assert largest(slopes) == {"hw.d": 0.7, "hw.a.bandwidth": -0.5, "hw.b.bandwidth": -0.5}
