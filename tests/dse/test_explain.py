@@ -98,7 +98,7 @@ def test_both_latency_targets_are_named_where_both_are_missed(card: Candidate) -
 
 
 def test_the_rule_that_a_mapping_breaks_is_named(card: Candidate) -> None:
-    one = point() | {"legal": False}
+    one: dict[str, Any] = {**point(), "legal": False}
     one["mapping"] |= {"tensor": 3, "pipeline": 81}
     (found,) = missing(card, one)
     assert "groups fill the levels of the machine from the inside" in found.words
