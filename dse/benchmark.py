@@ -18,7 +18,7 @@ import numpy as np
 
 from dse.blocks import Crossing
 from dse.console import console, table
-from dse.enumerate import Sought
+from dse.enumerate import Wanted, chunks_of
 from dse.goals import Goals
 from dse.optimise import Asking, OptunaSearch
 from dse.problem import Problem
@@ -26,6 +26,7 @@ from dse.session import Session, about
 from dse.store import Trials, write_json
 
 SECONDS = 5.0  # that each rate is measured over, at least
+CHUNK = 262144  # designs
 TRIALS = 512  # of the sampler whose share is measured
 COMPILED = "/jax/core/compile/backend_compile_duration"
 Rates = dict[str, Any]
@@ -56,8 +57,8 @@ def run(session: Session) -> None:
 def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
     """Candidates x mappings a second where all combinations of chips and systems are asked for, and what a plain
     elementwise program of as many operations reaches."""
-    sought = Sought(problem, goals, chunk=262144, single=single, keep=0)
-    listing = sought.listing(0)
+    wanted = Wanted(tuple(goals.objectives.items()), goals.constraints, CHUNK, single, whole=False)
+    listing = chunks_of(problem, wanted).listing(0)
     if not isinstance(listing, Crossing):
         raise ValueError("space: the benchmark needs one pool without a draft; write prefill=none draft=none")
     first, _ = timed(lambda: listing.answers(listing.chunks[0]))

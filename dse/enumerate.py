@@ -10,22 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dse.blocks import Crossing, crosses
+from dse.budget import refuse_too_large
 from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
+from dse.opening import opening_rows
 from dse.problem import Problem
 from dse.schema import counted
 from dse.store import Trials
 
 PRECISIONS = ("double", "single")
-
-
-class Kept(NamedTuple):
-    """Of one chunk: the designs that may be on the front, or all of them, and how many were evaluated and feasible."""
-
-    found: Answers
-    evaluated: int
-    feasible: int
 
 
 @dataclasses.dataclass
@@ -45,99 +39,134 @@ class Enumeration:
 
     def __post_init__(self) -> None:
         self.chunk, self.batch = counted("search.chunk", self.chunk), counted("search.batch", self.batch)
+        self.keep, self.most = counted("search.keep", self.keep), counted("search.most", self.most)
         if self.precision not in PRECISIONS:
             raise ValueError(f"search.precision: {self.precision!r} is none; write double or single")
 
     def run(self, problem: Problem, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""
-        self._refuse(problem)
-        start, sought = time.perf_counter(), Sought(problem, goals, self.chunk, self.precision == "single", self.keep)
-        front = Front(goals, trials)
+        refuse_too_large(problem, self.most)
+        start, whole = time.perf_counter(), problem.distinct() <= self.keep
+        wanted = Wanted(
+            tuple(goals.objectives.items()), goals.constraints, self.chunk, self.precision == "single", whole
+        )
+        front, numbers = Front(goals, trials, whole), range(trials.covered(), len(chunks_of(problem, wanted).listed))
         with bar("enumerating", problem.distinct()) as advance:
             advance(trials.totals()[0])
-            for number in range(trials.covered(), len(sought.chunks)):
-                kept = sought.kept(number)
-                front.add(problem, kept, number + 1, self.batch, whole=sought.whole)
+            for number in numbers:
+                kept = chunk(problem, number, wanted)
+                front.add(problem, kept, number + 1, self.batch)
                 advance(kept.evaluated)
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
 
-    def _refuse(self, problem: Problem) -> None:
-        if not np.isfinite(problem.space.size):
-            raise ValueError("search=enumerate: the space has an interval; give it a step or a count, or search=optuna")
-        size = problem.distinct()
-        if size > self.most:
-            raise ValueError(
-                f"search=enumerate: {size:,.0f} designs are more than search.most={self.most:,}; "
-                "name fewer values, raise search.most, or use search=optuna"
-            )
+
+class Wanted(NamedTuple):
+    """What is asked of every chunk: objectives and constraints, its size, whether in single precision, and whether all
+    designs are kept."""
+
+    objectives: tuple[tuple[str, str], ...]
+    constraints: tuple[str, ...]
+    size: int
+    single: bool
+    whole: bool
 
 
-class Sought:
+class Kept(NamedTuple):
+    """Of one chunk: the designs that may be on the front, or all of them, and how many were evaluated and feasible."""
+
+    found: Answers
+    evaluated: int
+    feasible: int
+
+
+def chunk(problem: Problem, number: int, wanted: Wanted) -> Kept:
+    """What of a chunk may be on the front."""
+    goals = Goals(dict(wanted.objectives), wanted.constraints)
+    found = chunks_of(problem, wanted).answers(number)
+    feasible = int(goals.feasible(found.columns).sum()) if len(found.designs) else 0
+    rows = np.arange(len(found.designs)) if wanted.whole else promising(goals, found.columns, found.designs)
+    return Kept(found.of(rows), len(found.designs), feasible)
+
+
+@functools.lru_cache(maxsize=2)
+def chunks_of(problem: Problem, wanted: Wanted) -> Chunks:
+    """The chunks of a problem, made once in each process."""
+    return Chunks(problem, wanted)
+
+
+class Chunks:
     """The chunks of a space: structures one after the other, each as chips x systems where they can be put together,
     otherwise design by design."""
 
-    def __init__(self, problem: Problem, goals: Goals, chunk: int, single: bool, keep: int) -> None:
-        self.problem, self.goals, self.whole = problem, goals, problem.distinct() <= keep
-        self._chunk, self._single = chunk, single
+    def __init__(self, problem: Problem, wanted: Wanted) -> None:
+        self.problem, self.wanted, self._listing = problem, wanted, functools.lru_cache(maxsize=2)(self.listing)
 
     @functools.cached_property
-    def chunks(self) -> list[tuple[int, Any]]:
+    def listed(self) -> list[tuple[int, Any]]:
         """Of each chunk its structure and its place there."""
         return [(i, place) for i in range(len(self.problem.structures())) for place in self.listing(i).chunks]
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019
+    def answers(self, number: int) -> Answers:
+        """Answers about the designs of one chunk."""
+        structure, place = self.listed[number]
+        return self._listing(structure).answers(place)
+
     def listing(self, structure: int) -> Crossing | Listing:
         """The designs of one structure."""
         problem, codes = self.problem, self.problem.structures()[structure]
         kind, found = problem.kind_at(codes), problem.template(codes)
         if not crosses(found.candidate, problem.wanted):
-            return Listing(problem, codes, kind.places, self._chunk)
-        metrics = tuple(dict.fromkeys((*self.goals.objectives, problem.wanted.objective)))
+            return Listing(problem, codes, kind.places, self.wanted.size)
+        metrics = tuple(dict.fromkeys((*dict(self.wanted.objectives), problem.wanted.objective)))
         given = (found.candidate, problem.space, codes, kind.places, kind.grid.own, problem.wanted, metrics)
-        return Crossing(*given, single=self._single, chunk=self._chunk)
-
-    def kept(self, number: int) -> Kept:
-        """What of a chunk may be on the front."""
-        structure, place = self.chunks[number]
-        found = self.listing(structure).answers(place)
-        feasible = int(self.goals.feasible(found.columns).sum())
-        rows = np.arange(len(found.designs)) if self.whole else nearest_to_front(self.goals, found.columns)
-        return Kept(found.of(rows), len(found.designs), feasible)
+        return Crossing(*given, single=self.wanted.single, chunk=self.wanted.size)
 
 
-def nearest_to_front(goals: Goals, columns: Columns) -> np.ndarray:
-    """The front, or what is nearest to being feasible."""
+def promising(goals: Goals, columns: Columns, designs: np.ndarray) -> np.ndarray:
+    """The front; where nothing is feasible, what is nearest to it, and what would open the space."""
     front = goals.front(columns)
-    return np.sort(front if len(front) else goals.nearest(columns))
+    if len(front):
+        return np.sort(front)
+    return np.union1d(goals.nearest(columns), np.array(opening_rows(goals, columns, designs), dtype=int))
 
 
 class Front:
     """What is on disk, and the front of it."""
 
-    def __init__(self, goals: Goals, trials: Trials) -> None:
-        self.goals, self.trials = goals, trials
-        self.columns = self._short(trials.load()[1])
+    def __init__(self, goals: Goals, trials: Trials, whole: bool) -> None:
+        self.goals, self.trials, self.whole = goals, trials, whole
+        designs, columns = (np.zeros((0, 0)), {}) if whole else trials.load()
+        self.designs, self.columns = designs, self._short(columns)
+        self._forget()
 
     def _short(self, columns: Columns) -> Columns:
-        """What the front goes by, of the designs that are on it or nearest to it."""
+        """What the front goes by."""
         names = [f"metrics.{name}" for name in self.goals.objectives] + ["legal"]
         names += [f"headroom.{name}" for name in self.goals.constraints]
-        short = {name: columns[name] for name in names if name in columns}
-        rows = nearest_to_front(self.goals, short) if short else []
-        return {name: values[rows] for name, values in short.items()}
+        return {name: columns[name] for name in names if name in columns}
 
-    def add(self, problem: Problem, kept: Kept, covered: int, batch: int, whole: bool) -> None:
+    def _forget(self) -> None:
+        if len(self.designs):
+            rows = promising(self.goals, self.columns, self.designs)
+            self.designs, self.columns = self.designs[rows], {name: v[rows] for name, v in self.columns.items()}
+
+    def add(self, problem: Problem, kept: Kept, covered: int, batch: int) -> None:
         """Complete the designs of a chunk that stay, and put them on disk."""
-        found = kept.found if whole else kept.found.of(self._staying(kept.found.columns))
+        found = kept.found if self.whole else kept.found.of(self._staying(kept.found))
         columns = found.columns if found.complete else problem.under_places(found.designs, found.places, batch)
         self.trials.append(found.designs, columns, (covered, kept.evaluated, kept.feasible))
-        if not whole and len(found.designs):
-            both = {name: np.concatenate([own, columns[name]]) for name, own in self.columns.items()} or columns
-            self.columns = self._short(both)
+        if not self.whole and len(found.designs):
+            self.designs, self.columns = self._joined(found.designs, self._short(columns))
+            self._forget()
 
-    def _staying(self, columns: Columns) -> np.ndarray:
-        """The designs that nothing found before beats."""
-        before = len(next(iter(self.columns.values()), ()))
-        both = {name: np.concatenate([own, columns[name]]) for name, own in self.columns.items()} or columns
-        rows = nearest_to_front(self.goals, both) - before
+    def _joined(self, designs: np.ndarray, columns: Columns) -> tuple[np.ndarray, Columns]:
+        if not len(self.designs):
+            return designs, columns
+        both = {name: np.concatenate([own, columns[name]]) for name, own in self.columns.items()}
+        return np.concatenate([self.designs, designs]), both
+
+    def _staying(self, found: Answers) -> np.ndarray:
+        """The designs of a chunk that nothing found before beats."""
+        designs, columns = self._joined(found.designs, self._short(found.columns))
+        rows = promising(self.goals, columns, designs) - (len(designs) - len(found.designs))
         return rows[rows >= 0]

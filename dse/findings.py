@@ -18,8 +18,8 @@ PARTS = {  # of what an objective is made, where it is not time
 def finding(goals: Goals, points: list[dict[str, Any]], front: int, space: Space, config: Any) -> list[str]:
     """Sentences that say what the search found."""
     if not front:
-        least = points[0]["violations"] if points else "nothing was evaluated"
-        return [f"No design keeps every constraint; the nearest misses by: {least}.", traffic(config)]
+        least = f"{points[0]['name']}, misses: {points[0]['violations']}" if points else "has not been evaluated"
+        return [f"No design keeps every constraint; the nearest, {least}.", traffic(config)]
     bests = {name: best_point(points, name, sense) for name, sense in goals.objectives.items()}
     said = [best_words(name, goals.objectives[name], found) for name, found in bests.items()]
     said += shares_of_choices(points) + edges(list(bests.values()), space)

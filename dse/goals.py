@@ -11,7 +11,6 @@ import numpy as np
 
 from dse.metrics import Headroom, Metrics, units
 from dse.schema import nearest
-from hw.units import readable
 
 SENSES = ("maximize", "minimize")
 BEYOND = 1.1  # the reference point of the hypervolume lies a tenth beyond the worst feasible value
@@ -95,18 +94,6 @@ class Goals:
         """Indices of the designs that miss the constraints by the least."""
         short = np.nan_to_num(np.maximum(self.shortfalls(columns), 0), nan=np.inf).sum(axis=1)
         return np.argsort(short, kind="stable")[:most]
-
-    def violations(self, columns: Columns, row: int) -> str:
-        """In words and units, what a design misses."""
-        words = []
-        for name in self.constraints:
-            left, unit = float(columns[f"headroom.{name}"][row]), units(Headroom)[name]
-            if left < 0:
-                factor, label = readable(unit, -left)
-                words.append(f"{name} short by {-left * factor:.3g} {label}".strip())
-        if not columns["legal"][row]:
-            words.append("no mapping tiles this machine and model")
-        return ", ".join(words)
 
 
 def typical(name: str) -> float:

@@ -6,12 +6,24 @@ from typing import Any
 
 import numpy as np
 
-MOVES = frozenset(  # that compute nothing
-    (
-        "broadcast_in_dim reshape squeeze transpose convert_element_type slice dynamic_slice gather concatenate copy "
-        "iota stop_gradient device_put expand_dims rev pad"
-    ).split()  # noqa: SIM905
-)
+MOVES = {  # that compute nothing
+    "broadcast_in_dim",
+    "reshape",
+    "squeeze",
+    "transpose",
+    "convert_element_type",
+    "slice",
+    "dynamic_slice",
+    "gather",
+    "concatenate",
+    "copy",
+    "iota",
+    "stop_gradient",
+    "device_put",
+    "expand_dims",
+    "rev",
+    "pad",
+}
 
 
 def operations(jaxpr: Any) -> float:

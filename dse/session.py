@@ -58,6 +58,13 @@ class Session:
         except ValueError as error:
             raise ValueError(f"seed: {error}") from None
 
+    def switch(self, name: str) -> bool:
+        """A key that is true or false; raises ValueError where it is neither."""
+        given = self.config[name]
+        if not isinstance(given, bool):
+            raise ValueError(f"{name}: {given!r} is neither true nor false")
+        return given
+
     @property
     def wanted(self) -> Wanted:
         return read_wanted(self.config["mapping"])

@@ -13,13 +13,16 @@ from dse.batches import best_of_one, flat
 from dse.console import console, digits, table
 from dse.curve import degrees_in_words
 from dse.curve_picture import picture
+from dse.effects import sensitivity
+from dse.explain import missing
 from dse.findings import traffic
+from dse.goals import Goals
 from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Grid, Wanted, no_mapping
-from dse.metrics import SOMETIMES
+from dse.metrics import SOMETIMES, more_is_better
 from dse.precision import arrays
-from dse.results import bytes_in_words, display, point
-from dse.runners import runners_up
+from dse.results import display, point
+from dse.runners import Point, runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
 from dse.template import Template, template
@@ -33,8 +36,6 @@ SHARES = {
     "carbon_shares": "carbon of a token",
     "power_shares": "power of the site",
 }
-
-FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage and refresh that drive each other
 
 
 def answer(found: Template, wanted: Wanted) -> dict[str, Any]:
@@ -77,6 +78,9 @@ def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     found = template(session.overrides)
     result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
+    result["missing"] = [str(one) for one in missing(found.candidate, result)]
+    if session.switch("elasticities"):
+        result["sensitivity"] = moving(session, found, result)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
@@ -89,12 +93,21 @@ def run(session: Session) -> None:
         console.print(words, style="yellow")
     show(result)
     show_runners(result["runners_up"])
+    for words in result.get("sensitivity", {}).get("words", ()):
+        console.print(words)
     if len(result["curve"]) > 1:
         curve.show(result["curve"])
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
         write_whole(session.folder / "curve.svg", picture(title, result["curve"], slowest))
         console.print(f"drawn in   {session.folder / 'curve.svg'}")
     console.print(f"written to {session.folder / 'metrics.json'}")
+
+
+def moving(session: Session, found: Template, result: Point) -> dict[str, Any]:
+    """What moves the objectives, and what mappings are compared by."""
+    goals, objective = Goals.read(session.config["objectives"]), session.wanted.objective
+    own = {objective: "maximize" if more_is_better(objective) else "minimize"}
+    return sensitivity(found.candidate, found.config, result, own | goals.objectives, goals.constraints)
 
 
 def held_back(chip: Chip, clock: float) -> str:
@@ -111,8 +124,8 @@ def held_back(chip: Chip, clock: float) -> str:
 def show(result: dict[str, Any]) -> None:
     """What is broken, then the answers as tables."""
     shown = display([result])
-    for words in shortfalls(result, shown["headroom"]):
-        console.print(words, style="bold red")
+    for words in result["missing"]:
+        console.print(f"does not fit: {words}", style="bold red")
     for section in [name for name in result if name.endswith("mapping")]:
         mapping = "  ".join(f"{name} {value}" for name, value in result[section].items())
         console.print(f"{section.replace('_', ' ')}: {mapping}")
@@ -135,30 +148,3 @@ def show_runners(losers: Sequence[Mapping[str, Any]]) -> None:
     if losers:
         lines = [[str(i + 2), degrees_in_words(one), one["loses"]] for i, one in enumerate(losers)]
         table("the next best mappings (modelled)", ["", "mapping", "why it loses"], lines)
-
-
-def shortfalls(result: dict[str, Any], columns: Mapping[str, Any]) -> list[str]:
-    """A sentence for each headroom below zero."""
-    words = [] if result["legal"] else ["does not fit: no mapping tiles this machine and model"]
-    for name, left in result["headroom"].items():
-        if left < 0 and name == "memory":
-            words.append(missing_bytes(result))
-        elif left < 0 and name == "latency":
-            words.append(f"too slow: the tighter latency target is missed, {1 - left:.3g} times as long as it allows")
-        elif left < FAR_TOO_HOT and name == "heat":
-            words.append(
-                "does not settle: leakage and refresh feed on their own heat until nothing works, "
-                f"{-left:.0f} K beyond the limit; try fewer layers, less power, another cooled_through of a stack"
-            )
-        elif left < 0:
-            short = f"{-left * columns[name]['factor']:.3g} {columns[name]['unit']}".strip()
-            words.append(f"does not fit: {name} short by {short} ({columns[name]['means']})")
-    return words
-
-
-def missing_bytes(result: dict[str, Any]) -> str:
-    size, place = bytes_in_words(-result["headroom"]["memory"]), result["mapping"]
-    return (
-        f"does not fit: {size} are missing in the fullest memory tier of each chip, "
-        f"with weights in {place['weights']} and cache in {place['cache']}"
-    )

@@ -185,9 +185,8 @@ def is_file_key(key: str) -> bool:
 
 
 def files(key: str, given: Any) -> Files:
-    """A choice of files; whether they exist is Hydra's to say."""
-    options = _listed(key, given)
-    return Files(key, tuple(str(option) for option in options))
+    """A choice of files, each once; whether they exist is Hydra's to say."""
+    return Files(key, tuple(dict.fromkeys(str(option) for option in _listed(key, given))))
 
 
 def numbers(key: str, given: Any, rule: Rule) -> Values | Interval:

@@ -12,11 +12,15 @@ import numpy as np
 
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import Origin
+from dse.concrete import concrete
 from dse.console import console
+from dse.effects import HELD, sensitivity
+from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
+from dse.opened import opening_of, opening_section, opening_words
 from dse.problem import Problem
 from dse.provenance import assumptions
 from dse.results import display, point
@@ -29,6 +33,9 @@ from dse.tables import show, write_front
 from dse.template import template
 from hw.units import readable
 
+MOST_EXPLAINED = 12  # points of a front whose slopes are taken
+MOST_CHANGES = 20  # of a configuration that a message names
+ABSENT: Any = object()
 MOST_OTHERS = 3000  # points drawn faintly in the report
 COMPARED = (
     "hw",
@@ -77,11 +84,14 @@ def refuse_changes(session: Session) -> None:
         raise FileNotFoundError(
             f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
         )
-    before = json.loads(path.read_text())
+    try:
+        before = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"resume: {path} is no longer what was written ({error}); begin a search of its own") from None
     changed = differences(before["config"], compared(session))
     if changed:
         raise ValueError(
-            f"resume: {session.folder} was begun with another configuration ({'; '.join(changed[:3])}); "
+            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); "
             f"repeat its command line: {resumption(session, before['overrides'])}"
         )
 
@@ -93,12 +103,27 @@ def resumption(session: Session, overrides: Sequence[str]) -> str:
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Where two plain configurations differ, in words."""
+    """Where two plain configurations differ, in words: a line for every value, however deep, that is another, is gone
+    or is new."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = dict.fromkeys([*one, *other])
-        found = [differences(one.get(k), other.get(k), f"{path}.{k}".lstrip(".")) for k in keys]
+        found = [differences(one.get(k, ABSENT), other.get(k, ABSENT), f"{path}.{k}".lstrip(".")) for k in keys]
         return [words for part in found for words in part]
-    return [] if one == other else [f"{path}: {one!r} then, {other!r} now"]
+    if isinstance(one, Mapping) and one and other in (ABSENT, None):
+        return [words for k, inner in one.items() for words in differences(inner, ABSENT, f"{path}.{k}")]
+    if isinstance(other, Mapping) and other and one in (ABSENT, None):
+        return [words for k, inner in other.items() for words in differences(ABSENT, inner, f"{path}.{k}")]
+    return [] if one == other else [f"{path}: {_shown(one)} then, {_shown(other)} now"]
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is ABSENT else repr(value)
+
+
+def listed(changed: Sequence[str]) -> str:
+    """All differences, or as many as a message can hold and how many more there are."""
+    more = len(changed) - MOST_CHANGES
+    return "; ".join([*changed[:MOST_CHANGES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def finish(session: Session, problem: Problem, goals: Goals, trials: Trials, seconds: dict[str, float]) -> None:
@@ -143,7 +168,18 @@ def describe(
         design_point(session, problem, goals, designs, columns, int(row), f"{'F' if len(front) else 'N'}{i + 1}")
         for i, row in enumerate(rows)
     ]
+    opened = opening_of(goals, columns, designs)
+
+    def described(design: np.ndarray, row: Mapping[str, np.ndarray], name: str) -> dict[str, Any]:
+        return design_point(session, problem, goals, design[None], row, 0, name)
+
+    opening = opening_section(problem, opened, points, described)
     bases, machines = baselines(session, goals)
+    moving = explained(problem, goals, designs[rows], points) if len(front) and session.switch("elasticities") else []
+    said = finding(goals, points, len(front), problem.space, session.config)
+    if not len(front):
+        said.insert(1, opening_words(opening, len(designs), opened.illegal))
+    said += moving
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
     return {
@@ -162,11 +198,12 @@ def describe(
         "columns": shown,
         "front": points if len(front) else [],
         "nearest": [] if len(front) else points,
+        "opening": opening,
         "baselines": bases,
         "mappings": mapped(problem, goals, designs, rows, points) if len(front) else [],
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": [*finding(goals, points, len(front), problem.space, config), *problem.cautions],
+        "finding": [*said, *problem.cautions],
     } | about(session)
 
 
@@ -182,6 +219,21 @@ def mapped(
         for i, row in enumerate(rows)
         if points[i]["name"] in by_point
     ]
+
+
+def explained(problem: Problem, goals: Goals, designs: np.ndarray, points: list[dict[str, Any]]) -> list[str]:
+    """Say in each point what moves its objectives, of the best by an objective and some others; a sentence for each
+    objective of its best point."""
+    bests = {name: best_point(points, name, sense)["name"] for name, sense in goals.objectives.items()}
+    order = sorted(range(len(points)), key=lambda i: points[i]["name"] not in bests.values())
+    for i in order[: max(MOST_EXPLAINED, len(set(bests.values())))]:
+        config = problem.template(problem.space.structures(designs[i : i + 1])[0]).config
+        candidate = concrete(problem, designs[i])
+        points[i]["sensitivity"] = sensitivity(candidate, config, points[i], goals.objectives, goals.constraints)
+    named = {point["name"]: point for point in points}
+    told = [f"{best}: {words}" for name, best in bests.items() for words in named[best]["sensitivity"]["words"]
+            if words.startswith((f"{name} ", f"{name}:"))]  # fmt: skip
+    return [*told, HELD] if told else []
 
 
 def next_best(problem: Problem, design: np.ndarray) -> dict[str, Any]:
@@ -206,7 +258,7 @@ def design_point(
         "name": name,
         "parameters": displayed(problem, designs[row]),
         "command": rebuild(session.experiment, session.overrides, session.folders, extra),
-        "violations": goals.violations(columns, row),
+        "violations": in_words(missing(concrete(problem, designs[row]), answers, goals.constraints)),
         "codes": {p.key: float(code) for p, code in zip(problem.space.parameters, designs[row], strict=True)},
         "equal": equal_choices(problem, designs, row, goals.equals(columns, row)),
     }

@@ -51,6 +51,7 @@ def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study
     from dse.console import console
+    from dse.damaged import set_aside
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
@@ -60,6 +61,8 @@ def explore(config: Any) -> None:
     search = study.make_search(session.config["search"])
     goals = Goals.read(session.config["objectives"])
     study.refuse_changes(session)
+    for words in set_aside(session.folder) if session.config["resume"] else ():
+        console.print(words, style="yellow")
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
     study.begin(session)
     trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from running import Done, run_here, run_process
-from small import MACHINE, SMALL
+from small import MACHINE, SMALL, write_own
 
+from dse.budget import duration, too_large
+from dse.damaged import set_aside
+from dse.enumerate import Enumeration
 from dse.messages import message
+from dse.optimise import OptunaSearch
 from dse.problem import Problem
 from dse.session import read_wanted
 from dse.single import answer
+from dse.space import Space, Values, files, numbers
+from dse.store import Trials
+from dse.study import differences, listed
 from dse.template import Template, template
+from hw.units import Rule
 
 EVALUATE = ("task=evaluate", *MACHINE, "tracking=none")
 
@@ -168,6 +178,7 @@ SEARCHES = [
     ("mapping.weights=hbm", ["mapping.weights", "'hbm'"]),
     ("mapping.weights=sram", ["mapping.weights", "'sram'", "lpddr, stack"]),
     ("resume=nowhere", ["resume", "'nowhere'", "name the folder"]),
+    ("objectives.constraints=[memry]", ["objectives.constraints", "'memry'", "did you mean 'memory'?"]),
 ]
 
 
@@ -177,6 +188,65 @@ def test_a_wrong_search_is_refused(own: Path, tmp_path: Path, word: str, told: l
     words = given if word.startswith("resume") else [*given, "hydra.run.dir=run"]
     refused(run_here(tmp_path, "--config-dir", str(own), *words, word), *told)
     assert not list(tmp_path.rglob("front.csv"))
+
+
+@pytest.mark.parametrize("name", ["chunk", "batch", "keep", "most"])
+@pytest.mark.parametrize("given", [0, -1, 1.5, "many", None])
+def test_an_enumeration_without_a_budget_is_refused(name: str, given: Any) -> None:
+    with pytest.raises(ValueError, match=rf"search\.{name}: "):
+        Enumeration(**{"chunk": 8, "batch": 8, "keep": 8, "most": 8} | {name: given})
+
+
+@pytest.mark.parametrize("name", ["trials", "batch"])
+def test_a_sampler_without_a_budget_is_refused(name: str) -> None:
+    given: dict[str, Any] = {"trials": 8, "batch": 8, "sampler": {}} | {name: 0}
+    with pytest.raises(ValueError, match=rf"search\.{name}: 0 must be at least 1"):
+        OptunaSearch(**given)
+
+
+def test_a_space_too_large_says_its_size_its_time_and_what_to_use_instead() -> None:
+    """10^12 designs of 100 mappings at a million evaluations a second: 10^8 s, three years."""
+    words = too_large(Space(tuple(Values(f"hw.{n}", tuple(range(1000)), "") for n in "abcd")), 1e9, 100, 1e6)
+    assert "1,000,000,000,000 designs are more than search.most=1,000,000,000" in words
+    assert "with 100 mappings each they would take about 3.2 years at 1,000,000 evaluations a second" in words
+    assert "search=evolve or search=optuna" in words
+    assert "name fewer values (1,000 of hw.d and 1,000 of hw.c)" in words
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [(0.5, "0.5 seconds"), (200, "3.3 minutes"), (7200, "120 minutes"), (2e4, "5.6 hours"), (1e9, "32 years")],
+)
+def test_times_are_said_in_a_unit_that_reads_well(time: float, words: str) -> None:
+    assert duration(time) == words
+
+
+def test_choices_that_are_named_twice_count_once() -> None:
+    assert files("hw/fabric", ["one", "other", "one"]).options == ("one", "other")
+    assert numbers("hw.x", ["1 GHz", "1000 MHz", "2 GHz"], Rule("Hz")).size == 2
+    assert numbers("hw.x", {"low": 3, "high": 3, "count": 5}, Rule(whole=True)).size == 1
+
+
+CHANGES = [
+    ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, ["a.c: 2 then, 3 now"]),
+    ({"a": {"b": [1, 2]}}, {"a": {"b": [1]}}, ["a.b: [1, 2] then, [1] now"]),
+    ({"a": {"b": {"c": 1, "d": 2}}}, {"a": {}}, ["a.b.c: 1 then, nothing now", "a.b.d: 2 then, nothing now"]),
+    ({"a": None}, {"a": {"b": {"c": "1 GHz"}}}, ["a.b.c: nothing then, '1 GHz' now"]),
+    ({"a": 1}, {"a": None}, ["a: 1 then, None now"]),
+    ({"a": 1}, {"a": 1, "b": None}, ["b: nothing then, None now"]),
+    ({"a": {"b": 1}}, {"a": {"b": 1}}, []),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "words"), CHANGES)
+def test_every_difference_is_named_by_its_path(one: Any, other: Any, words: list[str]) -> None:
+    assert differences(one, other) == words
+
+
+def test_more_differences_than_a_message_holds_are_counted() -> None:
+    words = listed([f"a.{n}: 1 then, 2 now" for n in range(25)])
+    assert "a.19: 1 then, 2 now" in words
+    assert words.endswith("and 5 more")
 
 
 def test_a_file_of_ones_own_is_named_where_it_is_wrong(tmp_path: Path) -> None:
@@ -242,6 +312,78 @@ def test_a_refused_search_is_left_as_it_was_and_says_how_to_go_on(own: Path, beg
     assert {name for name in before if before[name] != again.get(name)} <= {"study.json", "report.html", "search.json"}
 
 
+def test_every_change_of_a_files_content_is_named(own: Path, begun: Path) -> None:
+    """Another file in the place of one: each number that differs, not the name of the file alone."""
+    words = (*SMALL, "search.trials=8", "format=mxint4", "serving.users=61", "resume=study")
+    done = run_here(begun, "--config-dir", str(own), *words)
+    told = ("format.weights.element_bits: 8 then, 4 now", "serving.users: 60 then, 61 now")
+    refused(done, "resume: ", *told, "repeat its command line: dse ")
+
+
+def test_a_configuration_that_was_cut_short_is_not_gone_on_with(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "search.json").write_text('{"overrides": [')
+    done = run_here(tmp_path, "--config-dir", str(own), *SMALL, "search.trials=8", "resume=study")
+    refused(done, "search.json is no longer what was written", "begin a search of its own")
+
+
+def written(folder: Path, batches: int) -> Trials:
+    """So many batches of two designs."""
+    trials = Trials(folder, ["x"])
+    for n in range(batches):
+        trials.append(np.array([[2.0 * n], [2.0 * n + 1]]), {"metrics.power": np.zeros(2)}, (2 * n + 2, 2, 0))
+    return trials
+
+
+@pytest.mark.parametrize("left", [0, 4, 0.5, -1])
+def test_a_batch_that_was_cut_short_is_set_aside_with_those_after_it(tmp_path: Path, left: float) -> None:
+    trials = written(tmp_path, 4)
+    path = trials.parts()[2]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(left * len(whole)) if isinstance(left, float) else left])
+    (said,) = set_aside(tmp_path)
+    assert said.startswith(f"resume: {path} cannot be read (")
+    assert "it and the 1 after it are set aside as *.damaged and evaluated again; 2 batches are kept" in said
+    assert trials.load()[0].ravel().tolist() == [0, 1, 2, 3]
+    assert trials.covered() == 4
+    written_again = {part.name for part in trials.parts()}
+    trials.append(np.array([[4.0], [5.0]]), {"metrics.power": np.zeros(2)}, (6, 2, 0))
+    assert len(trials.parts()) == len(written_again) + 1
+    assert set_aside(tmp_path) == []
+
+
+def test_whole_batches_are_left_alone_and_drafts_removed(tmp_path: Path) -> None:
+    trials = written(tmp_path, 2)
+    (tmp_path / "trials" / "000002-6-2-0.tmp").write_bytes(b"PAR1")
+    assert set_aside(tmp_path) == []
+    assert len(trials.parts()) == 2
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert set_aside(tmp_path / "nowhere") == []
+
+
+def test_a_search_goes_on_from_the_last_good_batch(own: Path, begun: Path, tmp_path: Path) -> None:
+    shutil.copytree(begun / "study", tmp_path / "study")
+    part = sorted((tmp_path / "study" / "trials").glob("*.parquet"))[-1]
+    part.write_bytes(part.read_bytes()[:100])
+    done = run_here(tmp_path, "--config-dir", str(own), *SMALL, "search.trials=8", "resume=study")
+    assert done.code == 0, done.err
+    assert "cannot be read" in done.out
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["counts"]["evaluated"] == 8
+
+
+def test_a_space_of_one_design_is_searched(tmp_path: Path) -> None:
+    """Every parameter has one value: no sampler has anything to choose, and the one design is the answer."""
+    one = {"hw/chip/memory": "[stack_lpddr5x, stack_lpddr5x]", "hw.chip.engine.cores": "[128]"}
+    one |= {"hw.chip.engine.frequency": "[0.8 GHz]", "hw.chip.memory.stack.layers": "{low: 2, high: 2, step: 1}"}
+    lines = [f"{key}: {values}" for key, values in one.items()]
+    (write_own(tmp_path / "mine") / "space" / "one.yaml").write_text("\n".join(lines))
+    words = (*SMALL, "space=one", "search.trials=8", "hydra.run.dir=study")
+    done = run_here(tmp_path, "--config-dir", "mine", *words)
+    assert done.code == 0, done.err
+    counts = json.loads((tmp_path / "study" / "study.json").read_text())["counts"]
+    assert (counts["evaluated"], counts["space"]) == (1, 1)
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -279,7 +421,11 @@ def test_what_fits_nowhere_is_an_answer(own: Path, tmp_path: Path, keep: int) ->
     assert study["counts"] == {"evaluated": 4, "feasible": 0, "front": 0, "space": 4}
     least = min(-point["headroom"]["memory"] for point in study["nearest"])
     assert least > 8e9, "72 GB over 8 chiplets of 256 MB"
-    assert f"memory short by {least / 1e9:.3g} GB" in done.out
+    out = " ".join(done.out.split())
+    assert f"memory: {least / 1e9:.3g} GB are missing in tier sram of a chip, which holds 256 MB" in out
+    assert f"Least to give: memory, {least / 1e9:.3g} GB more (tier sram of a chip from 256 MB to" in out
+    assert f"would let {study['opening'][0]['design']} in" in out
+    assert study["opening"][0]["gives"] == {"memory": least}
 
 
 def test_a_bug_is_not_blamed_on_the_input() -> None:

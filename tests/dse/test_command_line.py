@@ -149,8 +149,9 @@ def test_missing_bytes_are_said(evaluated: Any) -> None:
     done, found = evaluated("model=llama3_70b", "mapping.weights=sram", "mapping.cache=sram")
     missing = -found["headroom"]["memory"]
     assert 0.5e9 < missing < 2e9, "72 GB over 64 chiplets of 256 MB"
-    assert f"does not fit: {missing / 1e9:.3g} GB are missing" in done.out
-    assert "weights in sram and cache in sram" in done.out
+    assert f"does not fit: memory: {missing / 1e9:.3g} GB are missing in tier sram of a chip" in done.out
+    assert "which holds 256 MB" in done.out
+    assert "tier lpddr has the room, 32 GB: mapping.weights=lpddr mapping.cache=lpddr" in done.out
 
 
 def test_any_value_may_be_set(evaluated: Any, fixed: tuple[Done, dict[str, Any]]) -> None:

@@ -135,12 +135,6 @@ def test_the_nearest_misses_by_the_least() -> None:
     assert GOALS.nearest(columns, most=3).tolist() == [1, 2, 3]
 
 
-def test_violations_are_said_with_their_units() -> None:
-    columns = columns_of(GOALS, np.ones((2, 3)), [[-1.5e9, -20, 3], [1, 1, 1]], [True, False])
-    assert GOALS.violations(columns, 0) == "memory short by 1.5 GB, power short by 20 W"
-    assert GOALS.violations(columns, 1) == "no mapping tiles this machine and model"
-
-
 @pytest.mark.parametrize(
     ("goals", "constraints", "words"),
     [
