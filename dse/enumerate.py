@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
+from typing import NamedTuple
 
 import numpy as np
 
 from dse.console import bar
 from dse.goals import Goals
 from dse.problem import Problem
+from dse.scale import each
 from dse.schema import counted
 from dse.store import Trials
 
@@ -35,10 +38,13 @@ class Enumeration:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""
         size = self._size(problem)
         start, done = time.perf_counter(), trials.covered()
+        whole = problem.distinct() <= self.keep
+        spans = ((first, min(first + self.chunk, size)) for first in range(done, size, self.chunk))
         with bar("enumerating", problem.distinct()) as advance:
             advance(trials.totals()[0])
-            for first in range(done, size, self.chunk):
-                advance(self._chunk(problem, goals, trials, first, min(first + self.chunk, size)))
+            for kept in each(problem, functools.partial(chunk, goals=goals, whole=whole), spans):
+                trials.append(kept.designs, kept.columns, kept.counts)
+                advance(kept.counts[1])
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
 
     def _size(self, problem: Problem) -> int:
@@ -52,15 +58,25 @@ class Enumeration:
             )
         return int(size)
 
-    def _chunk(self, problem: Problem, goals: Goals, trials: Trials, first: int, last: int) -> int:
-        """Evaluate and keep one chunk; how many designs it had."""
-        designs = problem.space.designs(first, last)
-        designs = designs[(problem.canonical(designs) == designs).all(axis=1)]
-        columns = problem.evaluate(designs)
-        counts = (last, len(designs), int(goals.feasible(columns).sum())) if len(designs) else (last, 0, 0)
-        if problem.distinct() > self.keep and len(designs):
-            front = goals.front(columns)
-            kept = front if len(front) else goals.nearest(columns)
-            designs, columns = designs[kept], {name: values[kept] for name, values in columns.items()}
-        trials.append(designs, columns, counts)
-        return counts[1]
+
+class Kept(NamedTuple):
+    """What a chunk leaves: designs with their columns, and counts as `Trials.append` takes them."""
+
+    designs: np.ndarray
+    columns: dict[str, np.ndarray]
+    counts: tuple[int, int, int]
+
+
+def chunk(problem: Problem, span: tuple[int, int], goals: Goals, whole: bool) -> Kept:
+    """Evaluate designs number span[0] to span[1] - 1; all of them are kept, or those that may be on the front."""
+    designs = problem.space.designs(*span)
+    designs = designs[(problem.canonical(designs) == designs).all(axis=1)]
+    columns = problem.evaluate(designs)
+    if not len(designs):
+        return Kept(designs, columns, (span[1], 0, 0))
+    counts = (span[1], len(designs), int(goals.feasible(columns).sum()))
+    if not whole:
+        front = goals.front(columns)
+        kept = front if len(front) else goals.nearest(columns)
+        designs, columns = designs[kept], {name: values[kept] for name, values in columns.items()}
+    return Kept(designs, columns, counts)
