@@ -140,14 +140,14 @@ class DaskWorkers:
                     if not waiting:
                         return
                     future = next(ready)
-                    done[waiting.pop(future)] = _result(future)
+                    done[waiting.pop(future)] = result_of(future)
                 yield done.pop(turn)
         finally:
             if waiting and self.client.status == "running":
                 self.client.cancel(list(waiting))
 
 
-def _result(future: Any) -> Any:
+def result_of(future: Any) -> Any:
     """What a worker answered, or its error; an error of the cluster in words."""
     from distributed import KilledWorker
 

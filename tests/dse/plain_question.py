@@ -13,14 +13,22 @@ import numpy as np
 from dse.goals import Goals
 from dse.space import Space, Values
 
-SPACE = Space(tuple(Values(f"plain.{name}", tuple(map(float, range(size))), "") for name, size in zip("abc", (6, 8, 5))))
+SIZES = {"plain.a": 6, "plain.b": 8, "plain.c": 5}
+SPACE = Space(tuple(Values(name, tuple(map(float, range(size))), "") for name, size in SIZES.items()))
 SIZE = 240
+FEW = Space(
+    (
+        Values("plain.a", (0.0, 1.0, 2.0, 3.0), ""),
+        Values("plain.b", (3.0, 4.0, 5.0, 6.0, 7.0), ""),
+        Values("plain.c", (0.0, 1.0), ""),
+    )
+)
 GOALS = Goals({"power": "minimize", "energy_per_token": "minimize"}, ("memory",))
 
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-    """Two goals in conflict and a limit; each asking is a line of `log`, after `pause` seconds."""
+    """Two goals in conflict and a limit; each asking is a line of `log`, and takes `pause` seconds."""
 
     log: Path | None = None
     pause: float = 0.0
@@ -36,10 +44,10 @@ class Plain:
         return SIZE
 
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
-        time.sleep(self.pause)
         if self.log:
             with self.log.open("a") as file:
-                file.writelines(f"{os.getpid()} {tuple(map(int, design))}\n" for design in designs)
+                file.write("".join(f"{os.getpid()} {tuple(map(int, design))}\n" for design in designs))
+        time.sleep(self.pause)
         a, b, c = designs.T
         return {
             "metrics.power": a + 0.3 * c + 1 / 3,
