@@ -13,16 +13,15 @@ import numpy as np
 from dse.goals import Goals
 from dse.space import Space, Values
 
-SIZES = {"plain.a": 6, "plain.b": 8, "plain.c": 5}
-SPACE = Space(tuple(Values(name, tuple(map(float, range(size))), "") for name, size in SIZES.items()))
+
+def space(**numbers: Sequence[float]) -> Space:
+    """A space of numbers by name."""
+    return Space(tuple(Values(f"plain.{name}", tuple(map(float, values)), "") for name, values in numbers.items()))
+
+
+SPACE = space(a=range(6), b=range(8), c=range(5))
+FEW = space(a=range(4), b=range(3, 8), c=range(2))
 SIZE = 240
-FEW = Space(
-    (
-        Values("plain.a", (0.0, 1.0, 2.0, 3.0), ""),
-        Values("plain.b", (3.0, 4.0, 5.0, 6.0, 7.0), ""),
-        Values("plain.c", (0.0, 1.0), ""),
-    )
-)
 GOALS = Goals({"power": "minimize", "energy_per_token": "minimize"}, ("memory",))
 
 
