@@ -19,6 +19,7 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
                                         serve a trace, request by request: latencies, goodput
   dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each
   dse search=optuna search.trials=500   sample the space instead of enumerating it
+  dse search=enumerate scale=dask       the same on several workers (scale.workers, scale.address)
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
   dse task=validate suite=silicon data=FILE
                                         hold the model against what others measured

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ import jax
 import numpy as np
 
 from dse.archive import Question
-from dse.compose import beside, own_folders
+from dse.compose import beside, conf_folder, own_folders
 from dse.mapping import Wanted
 from dse.problem import Problem
 
@@ -48,12 +49,14 @@ class Recipe:
     wanted: Wanted
     batch: int
     folders: tuple[str, ...]  # of own configurations, which workers see under the same path
+    version: str  # of everything that answers depend on
 
     @classmethod
     def of(cls, problem: Problem) -> Recipe:
         """The recipe of a problem that was made in the running application."""
         folders = tuple(str(folder.resolve()) for folder in own_folders())
-        return cls(tuple(problem.overrides), json.dumps(problem.written), problem.wanted, problem.batch, folders)
+        space = json.dumps(problem.written)
+        return cls(tuple(problem.overrides), space, problem.wanted, problem.batch, folders, version())
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Problem]:
@@ -64,7 +67,23 @@ class Recipe:
 
 @functools.lru_cache(maxsize=2)
 def _made(recipe: Recipe) -> Problem:
+    if recipe.version != version():
+        raise ValueError(
+            f"scale: a worker ({Path(__file__).parent}) has another version of this program, its configurations, JAX "
+            "or NumPy than the search; give all of them the same"
+        )
     return Problem(recipe.overrides, json.loads(recipe.space), recipe.wanted, recipe.batch)
+
+
+@functools.cache
+def version() -> str:
+    """Source, configurations and numerical libraries, in a few letters."""
+    code = Path(__file__).resolve().parents[1]
+    sources = [path for part in ("dse", "hw", "models") for path in (code / part).glob("*.py")]
+    found = hashlib.sha256(f"{jax.__version__} {np.__version__}".encode())
+    for path in sorted(sources) + sorted(conf_folder().rglob("*.yaml")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def answer(question: Any, function: Asked, item: Any) -> Any:

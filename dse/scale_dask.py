@@ -77,7 +77,7 @@ class Cluster:
             n_workers=self.workers or LOCAL,
             threads_per_worker=1,  # of Dask; the threads of the computation are `environment`'s
             memory_limit=memory,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
             env=environment(self.threads),
         )
@@ -134,7 +134,7 @@ class DaskWorkers:
                 while turn not in done:
                     free = most - len(waiting) - len(done)
                     for number, item in itertools.islice(numbered, max(free, 0)):
-                        future = self.client.submit(answer, question, function, item, pure=False)
+                        future = self._submitted(question, function, item)
                         waiting[future] = number
                         ready.add(future)
                     if not waiting:
@@ -145,6 +145,14 @@ class DaskWorkers:
         finally:
             if waiting and self.client.status == "running":
                 self.client.cancel(list(waiting))
+
+    def _submitted(self, *given: Any) -> Any:
+        from distributed.client import ClosedClientError
+
+        try:
+            return self.client.submit(answer, *given, pure=False)
+        except ClosedClientError:
+            raise ConnectionError(GONE.format(words="connection lost")) from None
 
 
 def result_of(future: Any) -> Any:
@@ -160,4 +168,4 @@ def result_of(future: Any) -> Any:
         ) from None
     except CancelledError as error:
         words = str(error).splitlines()[0] if str(error) else "connection lost"
-        raise ConnectionError(f"scale: the scheduler is gone ({words}); what was evaluated is kept") from None
+        raise ConnectionError(GONE.format(words=words)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
@@ -26,7 +27,7 @@ from small import BATCH, GOALS, SMALL, WRITTEN, same, small_problem
 
 from dse.enumerate import Enumeration
 from dse.problem import Problem
-from dse.scale import Spread, each, joined
+from dse.scale import Recipe, Spread, each, joined
 from dse.scale_dask import AHEAD, Cluster, DaskWorkers, result_of
 from dse.store import Trials
 
@@ -208,6 +209,12 @@ def test_a_chunk_that_stops_worker_after_worker_is_said() -> None:
 
     with pytest.raises(ConnectionError, match=r"4 workers stopped one after the other at the same chunk.*memory"):
         result_of(Lost())
+
+
+def test_a_worker_of_another_version_is_refused(problem: Problem) -> None:
+    recipe = dataclasses.replace(Recipe.of(problem), version="another")
+    with pytest.raises(ValueError, match=r"scale: a worker .* has another version"), recipe.open():
+        pass
 
 
 @pytest.mark.slow
