@@ -17,6 +17,7 @@ from hw.units import Rule
 
 LOCAL = 2  # workers that are started where no number is given
 AHEAD = 2  # items under way or waiting for their turn, for each worker
+GONE = "scale: the scheduler is gone ({words}); what was evaluated is kept"
 
 
 @dataclasses.dataclass(frozen=True)
