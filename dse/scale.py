@@ -110,9 +110,9 @@ class Spread:
 
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
         """Answers about designs [designs, parameters] as flat columns [designs], in shares."""
-        size = -(-max(len(designs), self._batch) // self.workers.count)
-        size = max(1, min(size, self._batch))
-        sent = replace(self._sent, batch=size) if isinstance(self._sent, Recipe) else self._sent
+        batch = self._compiled(len(designs))
+        size = batch * max(1, -(-len(designs) // (batch * self.workers.count)))
+        sent = replace(self._sent, batch=batch) if isinstance(self._sent, Recipe) else self._sent
         shares = [designs[first : first + size] for first in range(0, len(designs), size)]
         parts = list(self.workers.each(sent, evaluated, shares))
         self._look_at(designs)
@@ -124,9 +124,9 @@ class Spread:
             self._look_at(np.array([[*codes] for codes in np.ndindex(*(f.size for f in self.question.space.files))]))
         return self.workers.each(self._sent, function, items)
 
-    @property
-    def _batch(self) -> int:
-        return getattr(self.question, "batch", 1)
+    def _compiled(self, asked: int) -> int:
+        """How many designs workers answer at once: their part of the question's batch, whatever is asked."""
+        return max(1, -(-getattr(self.question, "batch", asked) // self.workers.count))
 
     def _look_at(self, designs: np.ndarray) -> None:
         """Find here what there is to be cautious about in the structures that workers look at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -15,10 +16,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from plain_question import FEW, GOALS, Plain, asked, askers
+from running import run_here
 from sharing_worker import BATCH, KEYS, searched
-from small import rows, same
+from small import SMALL, rows, same
 
 from dse.passwords import without_passwords
 from dse.storage import connected
@@ -150,6 +153,21 @@ def test_a_killed_worker_costs_its_batch_and_can_go_on(database: str, tmp_path: 
     assert len(asked(log)) == count, "nothing is left to evaluate"
 
 
+@pytest.mark.slow
+def test_the_command_line_joins_a_study_and_writes_no_password(database: str, own: Path, tmp_path: Path) -> None:
+    url = database.replace("postgres@", "postgres:hidden@")
+    words = ("--config-dir", str(own), *SMALL, f"search.storage='{url}'", "search.study=small", "search.trials=16")
+    for name in ("one", "other"):
+        done = run_here(tmp_path, *words, f"hydra.run.dir={name}")
+        assert done.code == 0, done.err
+        assert json.loads((tmp_path / name / "study.json").read_text())["counts"]["evaluated"] == 16
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hidden@" in content for content in written)
+    fronts = [pd.read_csv(tmp_path / name / "front.csv", usecols=lambda c: c != "command") for name in ("one", "other")]
+    assert len(fronts[0]) > 1
+    pd.testing.assert_frame_equal(fronts[0], fronts[1])
+
+
 def test_another_question_is_not_mixed_in(database: str, tmp_path: Path) -> None:
     from dse.goals import Goals
     from dse.optimise import OptunaSearch
@@ -201,7 +219,5 @@ def test_passwords_are_not_written_down() -> None:
 
 
 def test_answers_survive_the_storage_to_the_last_bit() -> None:
-    import json
-
     numbers = np.array([1 / 3, np.nextafter(1, 2), 1e-310, np.inf, np.nan])
     assert np.array_equal(np.array(json.loads(json.dumps(numbers.tolist()))), numbers, equal_nan=True)
