@@ -26,6 +26,7 @@ from running import run_here
 from small import BATCH, GOALS, SMALL, WRITTEN, same, small_problem
 
 from dse.enumerate import Enumeration
+from dse.optimise import OptunaSearch
 from dse.problem import Problem
 from dse.scale import Recipe, Spread, each, joined
 from dse.scale_dask import AHEAD, Cluster, DaskWorkers, result_of
@@ -78,6 +79,17 @@ def test_a_batch_is_shared_and_answered_in_its_order(problem: Problem, workers: 
     assert spread.space == double.space
     assert list(spread.cautions) == list(problem.cautions), "found here, though others looked"
     assert spread.evaluate(designs[:0]) == {}
+
+
+def test_a_sampler_whose_batches_are_shared_meets_the_same_designs(workers: DaskWorkers, tmp_path: Path) -> None:
+    sampler = {"_target_": "optuna.samplers.NSGAIISampler", "population_size": 8}
+    log = tmp_path / "log"
+    kept = []
+    for name, question in {"alone": Plain(), "spread": Spread(Plain(log, pause=0.05), workers)}.items():
+        kept.append(Trials(tmp_path / name, [parameter.key for parameter in question.space.parameters]))
+        OptunaSearch(trials=48, batch=16, sampler=sampler).run(question, PLAIN_GOALS, kept[-1], seed=2)
+    equal(*kept)
+    assert len(askers(log)) == WORKERS
 
 
 def doubled(question: Any, item: int) -> int:
