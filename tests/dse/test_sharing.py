@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,25 @@ def test_a_killed_worker_costs_its_batch_and_can_go_on(database: str, tmp_path: 
     resumed = searched(database, tmp_path / "victim", 1000, pause=0.0, patience=3.0)
     assert set(rows(resumed.load()[0])) == set(rows(ALL))
     assert len(asked(log)) == count, "nothing is left to evaluate"
+
+
+def test_a_database_that_goes_away_leaves_what_was_done(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    append, name, host = Trials.append, database.split("/")[3].split("?")[0], database.split("host=")[1]
+
+    def drop_at_the_second(self: Trials, *given: Any) -> None:
+        append(self, *given)
+        if len(self.parts()) == 2:
+            with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
+                connection.execute(f"drop database {name} with (force)".encode())
+
+    monkeypatch.setattr(Trials, "append", drop_at_the_second)
+    with pytest.raises(ConnectionError, match=r"search\.storage: .* is gone .*what was evaluated is kept"):
+        searched(database, tmp_path / "one", 1000, pause=0.0, patience=30.0)
+    assert len(Trials(tmp_path / "one", KEYS).load()[0]) == 2 * BATCH
 
 
 @pytest.mark.slow
