@@ -10,7 +10,7 @@ from dse.problem import Problem
 from dse.session import command_line
 from dse.space import Files
 
-LEFT_OUT = ("task", "space", "search", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
+LEFT_OUT = ("task", "space", "search", "scale", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
             "suite", "data")  # fmt: skip
 
 

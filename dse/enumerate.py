@@ -16,6 +16,7 @@ from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
 from dse.opening import opening_rows
 from dse.problem import Problem
+from dse.scale import each
 from dse.schema import counted
 from dse.store import Trials
 
@@ -53,8 +54,9 @@ class Enumeration:
         front, numbers = Front(goals, trials, whole), range(trials.covered(), len(chunks_of(problem, wanted).listed))
         with bar("enumerating", problem.distinct()) as advance:
             advance(trials.totals()[0])
-            for number in numbers:
-                kept = chunk(problem, number, wanted)
+            for number, kept in zip(
+                numbers, each(problem, functools.partial(chunk, wanted=wanted), numbers), strict=True
+            ):
                 front.add(problem, kept, number + 1, self.batch)
                 advance(kept.evaluated)
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}

@@ -21,6 +21,7 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse -m hydra/sweeper=dse 'hw.chip.engine.cores=range(64,320,64)' hw/fabric=A,B
                                         search a space in Hydra's override grammar
   dse search=optuna search.trials=500   sample the space instead of enumerating it
+  dse search=enumerate scale=dask       the same on several workers (scale.workers, scale.address)
   dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
   dse task=validate suite=silicon data=FILE
                                         hold the model against what others measured

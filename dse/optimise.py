@@ -22,17 +22,32 @@ ASKED_PER_NEW = 4  # a sampler that repeats itself more than this is given unsee
 
 @dataclasses.dataclass
 class OptunaSearch:
-    """`trials` different designs in batches of `batch`, chosen by `sampler`, an Optuna sampler."""
+    """`trials` different designs in batches of `batch`, chosen by `sampler`, an Optuna sampler.
+
+    storage, study : of a study that several processes search together, and where it is kept; null: this one alone.
+    patience : seconds without a sign of life after which what another process was at is free again.
+    """
 
     trials: int
     batch: int
     sampler: dict[str, Any]
+    storage: str | None = None
+    study: str | None = None
+    patience: float = 30.0
 
     def __post_init__(self) -> None:
         self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
+        if self.storage and not self.study:
+            raise ValueError(
+                "search.study: a study that is kept in search.storage needs a name; write search.study=NAME"
+            )
 
     def run(self, problem: Question, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`; what is there already is not evaluated again. Returns seconds by part."""
+        if self.storage:
+            from dse.optimise_shared import Sharing
+
+            return Sharing(self, problem, goals, trials, seed).run()
         return Asking(self, problem, goals, trials, seed).run()
 
 

@@ -66,7 +66,7 @@ class Problem:
     """Answers about designs: structures are composed once, designs of one pytree structure evaluated together."""
 
     def __init__(self, overrides: Sequence[str], space: Mapping[str, Any], wanted: Wanted, batch: int) -> None:
-        self.overrides, self.wanted, self.batch = list(overrides), wanted, batch
+        self.overrides, self.wanted, self.batch, self.written = list(overrides), wanted, batch, space
         entries = read_space(space)
         chosen = [files(key, value) for key, value in entries.items() if is_file_key(key)]
         start = self._chosen([f"{choice.key}={choice.options[0]}" for choice in chosen])

@@ -14,6 +14,7 @@ from typing import Any
 from dse.compose import conf_folder, plain
 from dse.mapping import DEGREES, Wanted
 from dse.metrics import Metrics, units
+from dse.passwords import without_passwords
 from dse.schema import nearest
 from hw.units import Rule
 
@@ -141,7 +142,7 @@ def commit() -> str:
 
 def command_line(folders: Sequence[str], words: Sequence[str]) -> str:
     """A command to paste; folders of own YAMLs come first, so that words may be added at the end."""
-    return shlex.join(["dse", *(f"--config-dir={folder}" for folder in folders), *words])
+    return shlex.join(without_passwords(["dse", *(f"--config-dir={folder}" for folder in folders), *words]))
 
 
 def about(session: Session) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from dse.passwords import without_passwords
+
 CODE = "code."
 
 
@@ -21,8 +23,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """JSON with NaN and infinities as null, which every reader accepts."""
-    write_whole(path, json.dumps(_finite(content), indent=1))
+    """JSON without passwords, and with NaN and infinities as null, which every reader accepts."""
+    write_whole(path, json.dumps(without_passwords(_finite(content)), indent=1))
 
 
 def _finite(content: Any) -> Any:

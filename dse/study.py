@@ -21,6 +21,7 @@ from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
 from dse.opened import opening_of, opening_section, opening_words
+from dse.passwords import without_passwords
 from dse.problem import Problem
 from dse.provenance import assumptions
 from dse.results import display, point
@@ -53,14 +54,14 @@ COMPARED = (
 )
 
 
-def make_search(given: Mapping[str, Any]) -> Any:
-    """The search of a configuration."""
+def make(given: Mapping[str, Any], section: str = "search") -> Any:
+    """The search of a configuration, or where it is computed (section `scale`)."""
     options = {key: value for key, value in given.items() if key != "_target_"}
-    cls = target(given, "search", str)
+    cls = target(given, section, str)
     known = [field.name for field in dataclasses.fields(cls)]
     for name in options:
         if name not in known:
-            raise ValueError(f"search: there is no {name!r}; {nearest(name, known)}")
+            raise ValueError(f"{section}: there is no {name!r}; {nearest(name, known)}")
     return cls(**options)
 
 
@@ -70,20 +71,25 @@ def begin(session: Session) -> None:
     write_json(session.folder / "search.json", {"overrides": session.overrides, "config": compared(session)})
 
 
+def begun(session: Session) -> bool:
+    """True where the folder holds a search that can be gone on with."""
+    return (session.folder / "search.json").is_file()
+
+
 def compared(session: Session) -> dict[str, Any]:
     """The part of a configuration on which the answers depend."""
-    return json.loads(json.dumps({name: session.config[name] for name in COMPARED}))
+    return without_passwords(json.loads(json.dumps({name: session.config[name] for name in COMPARED})))
 
 
 def refuse_changes(session: Session) -> None:
     """Raise where a resumed folder is not there or holds the search of another configuration."""
     if not session.config["resume"]:
         return
-    path = session.folder / "search.json"
-    if not path.is_file():
+    if not begun(session):
         raise FileNotFoundError(
             f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
         )
+    path = session.folder / "search.json"
     try:
         before = json.loads(path.read_text())
     except ValueError as error:

@@ -58,18 +58,21 @@ def explore(config: Any) -> None:
     from dse.store import Trials
 
     session, start = Session.of(config), time.perf_counter()
-    search = study.make_search(session.config["search"])
+    search = study.make(session.config["search"])
+    scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
     study.refuse_changes(session)
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
-    study.begin(session)
-    trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
     try:
-        seconds = search.run(problem, goals, trials, session.seed)
-    except KeyboardInterrupt:
-        console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
+        with scale.spread(problem) as asked:
+            study.begin(session)
+            trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
+            seconds = search.run(asked, goals, trials, session.seed)
+    except (KeyboardInterrupt, ConnectionError):
+        if study.begun(session):
+            console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
         raise
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
     record(session.folder, session.config["tracking"])
