@@ -25,6 +25,7 @@ from dse.schema import nearest, target
 from dse.session import Session, about, command_line
 from dse.space import Files
 from dse.store import Trials, write_json
+from dse.sureness import beside_the_front, chances_in_words
 from dse.tables import show, write_front
 from dse.template import template
 from hw.units import readable
@@ -43,6 +44,8 @@ COMPARED = (
     "objectives",
     "search",
     "seed",
+    "robust",
+    "spreads",
 )
 
 
@@ -143,6 +146,9 @@ def describe(
         design_point(session, problem, goals, designs, columns, int(row), f"{'F' if len(front) else 'N'}{i + 1}")
         for i, row in enumerate(rows)
     ]
+    sure = beside_the_front(session, problem, goals, designs, columns, front)
+    for found, told in zip(points, sure, strict=False):
+        found |= told
     bases, machines = baselines(session, goals)
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
@@ -159,6 +165,7 @@ def describe(
         "hypervolume": goals.hypervolume(columns),
         "objectives": described_objectives(goals, shown),
         "constraints": list(goals.constraints),
+        "robust": config["robust"],
         "columns": shown,
         "front": points if len(front) else [],
         "nearest": [] if len(front) else points,
@@ -166,7 +173,11 @@ def describe(
         "mappings": mapped(problem, goals, designs, rows, points) if len(front) else [],
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": [*finding(goals, points, len(front), problem.space, config), *problem.cautions],
+        "finding": [
+            *finding(goals, points, len(front), problem.space, config),
+            *chances_in_words(points, config),
+            *problem.cautions,
+        ],
     } | about(session)
 
 
