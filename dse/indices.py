@@ -34,7 +34,8 @@ class Indices:
 def indices(answers: Answers, groups: Sequence[Sequence[int]], count: int, seed: int) -> dict[str, Indices]:
     """Sobol's indices of every answer by group of columns; `answers` takes points [rows, columns] within 0 and 1.
 
-    count : a power of two; the model is asked count * (groups + 2) times. An answer that does not move has indices of 0.
+    count : a power of two; the model is asked count * (groups + 2) times. An answer that does not move has indices
+    of 0.
     """
     dimensions = 1 + max(column for group in groups for column in group)
     both = sobol(count, 2 * dimensions, seed)

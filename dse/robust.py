@@ -25,8 +25,8 @@ def read_level(given: Any) -> float | None:
     found = re.fullmatch(r"p(\d\d?(?:\.\d+)?)", str(given))
     if not found or not 50 <= float(found[1]) < 100:
         raise ValueError(
-            f"robust: {given!r} is no share of drawn machines; write robust=p90 for what nine in ten keep, any from p50 "
-            "to p99, or robust=null for the numbers as written"
+            f"robust: {given!r} is no share of drawn machines; write robust=p90 for what nine in ten keep, any "
+            "from p50 to p99, or robust=null for the numbers as written"
         )
     return float(found[1]) / 100
 

@@ -54,7 +54,7 @@ def run(session: Session) -> None:
     known = value_of_knowing(found, result, goals, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
     write_json(session.folder / "sensitivity.json", result | known | {"cautions": found.cautions} | about(session))
-    show_bounds(result | known, known["draws"], known["uncertain"])
+    show_bounds(result | known)
     for name, told in known["value"].items():
         show(name, told)
     for words in known["words"]:
@@ -70,7 +70,8 @@ def value_of_knowing(
     uncertain = inputs(found, beliefs)
     if not uncertain:
         raise ValueError(
-            "spreads: no number of this machine is uncertain; state spreads, `150 TB/s +/- 5 %`, or raise spreads.classes"
+            "spreads: no number of this machine is uncertain; state spreads, `150 TB/s +/- 5 %`, or raise "
+            "spreads.classes"
         )
     places = Draws.of([uncertain], 1, seed).places
     ask = Asked(of_template(found, result, beliefs, wanted), uncertain, places, wanted)
@@ -79,7 +80,8 @@ def value_of_knowing(
     seen: dict[str, np.ndarray] = {}
 
     def answers(points: np.ndarray) -> dict[str, np.ndarray]:
-        seen.update({name: column[: beliefs.value_draws] for name, column in (columns := ask(points)).items()})
+        columns = ask(points)
+        seen.update({name: column[: beliefs.value_draws] for name, column in columns.items()})
         return {name: columns[name] for name in names}
 
     parted = indices(answers, groups, beliefs.value_draws, seed)
@@ -163,9 +165,9 @@ def in_words(name: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
         factor, unit = readable(units(Metrics)[name], one["now"][1])
         ends = [f"{digits(low * factor)}..{digits(high * factor)}" for low, high in (one["now"], one["known"])]
         said.append(
-            f"Of the variance of {name}, {one['first']:.0%} comes from {one['input']} by itself ({one['confidence']}, "
-            f"+/- {one['width']:.0%}): knowing it would narrow the 90 % bounds from {ends[0]} to {ends[1]} {unit}".rstrip()
-            + "."
+            f"Of the variance of {name}, {one['first']:.0%} comes from {one['input']} by itself "
+            f"({one['confidence']}, +/- {one['width']:.0%}): knowing it would narrow the 90 % bounds from {ends[0]} to "
+            f"{ends[1]} {unit}.".replace(" .", ".")
         )
     return said
 
@@ -173,10 +175,19 @@ def in_words(name: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
 def show(name: str, told: Sequence[Mapping[str, Any]]) -> None:
     """Whose doubt an objective's doubt is, as a table."""
     lines = [
-        [one["input"], one.get("confidence", ""), f"{one['width']:.0%}" if "width" in one else ""]
-        + [f"{one['first']:.1%}", f"{one['total']:.1%}", f"{one['error']:.1%}"]
+        [one["input"], one.get("confidence", ""), percent(one.get("width")), *shares(one)]
         for one in told
         if one["total"] >= NEGLIGIBLE
     ]
     heads = ["number", "confidence", "+/-", "alone", "with others", "error"]
     table(f"whose doubt {name} is (modelled)", heads, lines)
+
+
+def shares(told: Mapping[str, Any]) -> list[str]:
+    """Indices and their error."""
+    return [percent(told[name]) for name in ("first", "total", "error")]
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent, empty where there is none."""
+    return "" if share is None else f"{share:.1%}"

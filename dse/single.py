@@ -10,6 +10,7 @@ import numpy as np
 
 from dse import curve
 from dse.batches import best_of_one, flat
+from dse.beliefs import Beliefs
 from dse.console import console, digits, table
 from dse.curve import degrees_in_words
 from dse.curve_picture import picture
@@ -22,8 +23,10 @@ from dse.results import bytes_in_words, display, point
 from dse.runners import runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
+from dse.sureness import show_bounds
 from dse.template import Template, template
 from dse.terms import all_built, largest_first
+from dse.uncertainty import widened
 from hw.chip import Chip
 
 SHARES = {
@@ -77,6 +80,9 @@ def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     found = template(session.overrides)
     result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
+    beliefs = Beliefs.read(session.config["spreads"])
+    if beliefs.evaluate and beliefs.draws:
+        result |= widened(found, result, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
@@ -88,6 +94,8 @@ def run(session: Session) -> None:
     if words := held_back(found.candidate.hw.chip, result["metrics"]["clock"]):
         console.print(words, style="yellow")
     show(result)
+    if "bounds" in result:
+        show_bounds(result)
     show_runners(result["runners_up"])
     if len(result["curve"]) > 1:
         curve.show(result["curve"])

@@ -152,6 +152,7 @@ def describe(
     bases, machines = baselines(session, goals)
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
+    said = [*finding(goals, points, len(front), problem.space, config), *chances_in_words(points, config)]
     return {
         "title": config["title"] or session.experiment,
         "experiment": session.experiment,
@@ -173,11 +174,7 @@ def describe(
         "mappings": mapped(problem, goals, designs, rows, points) if len(front) else [],
         "others": others(goals, columns, set(front.tolist()), int(config["seed"])),
         "assumptions": assumed(session, problem, designs, rows, machines),
-        "finding": [
-            *finding(goals, points, len(front), problem.space, config),
-            *chances_in_words(points, config),
-            *problem.cautions,
-        ],
+        "finding": [*said, *problem.cautions],
     } | about(session)
 
 

@@ -62,7 +62,7 @@ def chances_in_words(points: Sequence[Mapping[str, Any]], config: Mapping[str, A
     return said
 
 
-def show_bounds(result: Mapping[str, Any], draws: int, uncertain: int) -> None:
+def show_bounds(result: Mapping[str, Any]) -> None:
     """Bounds on the metrics of one machine as a table."""
     shown, rows, worst = display([result])["metrics"], [], 0.0
     for name in units(Metrics):
@@ -71,5 +71,5 @@ def show_bounds(result: Mapping[str, Any], draws: int, uncertain: int) -> None:
         worst = max(worst, found["error"]) if np.isfinite(found["error"]) else worst
         rows.append([name, *cells, shown[name]["unit"], f"{found['error']:.1%}"])
     heads = ["metrics", "p5", "p50", "p95", "unit", "error of a bound"]
-    table(f"how sure: {draws} draws of {uncertain} uncertain numbers (modelled)", heads, rows)
+    table(f"how sure: {result['draws']} draws of {result['uncertain']} uncertain numbers (modelled)", heads, rows)
     console.print(f"the outer bounds may be off by {worst:.1%} of the median, by the luck of the draw")
