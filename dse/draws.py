@@ -1,8 +1,8 @@
-"""Machines drawn from what is believed of their numbers, evenly by a Sobol sequence."""
+"""Machines drawn from what is believed of their numbers, evenly, by a Latin hypercube."""
 
 from __future__ import annotations
 
-import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,9 +28,9 @@ class Draws:
 
     @classmethod
     def of(cls, each: Iterable[Sequence[Input]], count: int, seed: int) -> Draws:
-        """Scrambled by the seed; the same places give the same points, in whatever order they are met."""
+        """A place has the same draws beside whatever other places."""
         named = tuple(sorted({one.place for uncertain in each for one in uncertain}))
-        return cls(named, sobol(count, len(named), seed))
+        return cls(named, even(count, named, seed))
 
     def values(self, uncertain: Sequence[Input]) -> dict[int, np.ndarray]:
         """Leaf -> what it is drawn to be, [draws]."""
@@ -38,12 +38,18 @@ class Draws:
         return {one.leaf: drawn(one.value, one.width, one.rule, self.points[:, column[one.place]]) for one in uncertain}
 
 
-def sobol(count: int, dimensions: int, seed: int) -> np.ndarray:
-    """Points [count, dimensions] of a scrambled Sobol sequence, the first `count` of the next power of two."""
-    if not dimensions:
-        return np.zeros((count, 0))
-    points = stats.qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random_base2(math.ceil(math.log2(count)))
-    return np.clip(points[:count], EDGE, 1 - EDGE)
+def even(count: int, names: Sequence[str], seed: int) -> np.ndarray:
+    """Points [count, names] of the unit cube, every column one point in each of `count` equal parts: a Latin hypercube.
+
+    A name and a seed make a column, whatever the others are. With 50 to 150 inputs, quantiles of sums come out as well
+    as from a Sobol sequence, whose columns are correlated by up to 0.4 at 256 points and 0.9 at 32; these are by no more
+    than chance makes them. [McKay, Beckman, Conover, Technometrics 21, 1979]
+    """
+    columns = []
+    for name in names:
+        random = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        columns.append((random.permutation(count) + random.random(count)) / count)
+    return np.clip(np.array(columns).T.reshape(count, len(names)), EDGE, 1 - EDGE)
 
 
 def drawn(value: float, width: float, rule: Rule, points: np.ndarray) -> np.ndarray:

@@ -74,4 +74,4 @@ def chosen(point: Mapping[str, Any], tiers: Sequence[str], beside: Mapping[str, 
 def one_of(mapping: Mapping[str, Any], tiers: Sequence[str]) -> Grid:
     """A mapping of an answer as a grid of one."""
     held = {name: list(tiers).index(mapping[name]) for name in ("weights", "cache")}
-    return Grid(*(np.array([float(held.get(name, mapping[name]))]) for name in Grid._fields))
+    return Grid(*(np.array([float(held[name] if name in held else mapping[name])]) for name in Grid._fields))

@@ -84,7 +84,7 @@ def value_of_knowing(
         seen.update({name: column[: beliefs.value_draws] for name, column in columns.items()})
         return {name: columns[name] for name in names}
 
-    parted = indices(answers, groups, beliefs.value_draws, seed)
+    parted = indices(answers, places, groups, beliefs.value_draws, seed)
     value = {
         name: rows(ask, f"metrics.{name}", groups, parted[f"metrics.{name}"], beliefs.value_draws, seed)
         for name in goals.objectives
@@ -150,7 +150,7 @@ def describe(ask: Asked, group: Sequence[int]) -> dict[str, Any]:
 
 def narrowed(ask: Asked, name: str, group: Sequence[int], count: int, seed: int) -> list[float]:
     """The 90 % bounds of an answer once a group of inputs is known to be as written."""
-    points = Draws.of([ask.uncertain], count, seed).points.copy()
+    points = Draws.of([ask.uncertain], count, seed).points
     points[:, list(group)] = MIDDLE
     found = bound(ask(points)[name])
     return [found["p5"], found["p95"]]
