@@ -41,9 +41,9 @@ class Draws:
 def even(count: int, names: Sequence[str], seed: int) -> np.ndarray:
     """Points [count, names] of the unit cube, every column one point in each of `count` equal parts: a Latin hypercube.
 
-    A name and a seed make a column, whatever the others are. With 50 to 150 inputs, quantiles of sums come out as well
-    as from a Sobol sequence, whose columns are correlated by up to 0.4 at 256 points and 0.9 at 32; these are by no more
-    than chance makes them. [McKay, Beckman, Conover, Technometrics 21, 1979]
+    A name and a seed make a column, whatever the others are. With the 50 to 150 inputs of a machine, quantiles of sums
+    come out as well as from a Sobol sequence, whose columns are correlated by up to 0.4 at 256 points and by 0.9 at 32;
+    these are by no more than chance makes them. [McKay, Beckman, Conover, Technometrics 21, 1979]
     """
     columns = []
     for name in names:
