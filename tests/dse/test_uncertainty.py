@@ -104,7 +104,9 @@ def test_drawn_machines_answer_as_they_do_one_by_one(robust: Robust, drawn: dict
         words = []
         for one in uncertain:
             value = float(values[one.leaf][draw])  # a count is drawn between whole numbers, and written as one
-            words.append(f"{one.path}={round(value) if one.rule.whole else value!r} {one.rule.unit}".strip())
+            words.append(
+                f"{one.path}='{round(value) if one.rule.whole else value!r} {one.rule.unit}'".replace(" '", "'")
+            )
         expected = answer(template([*MACHINE, *shape, *words]), WANTED)
         for name, value in expected["metrics"].items():
             assert drawn[f"metrics.{name}"][3, draw] == pytest.approx(value, rel=1e-5), name
