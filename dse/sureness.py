@@ -47,7 +47,8 @@ def chances_in_words(points: Sequence[Mapping[str, Any]], config: Mapping[str, A
     if config["robust"]:
         share = str(config["robust"])[1:]
         said.append(
-            f"Objectives and limits are what {share} % of the machines drawn from the spreads of their numbers keep."
+            f"Objectives and limits are what {share} % of the machines drawn from the spreads of their numbers keep; "
+            "command lines and baselines give the numbers as written."
         )
     known = [point for point in points if "chance" in point]
     if known:
