@@ -11,7 +11,7 @@ from dse.session import command_line
 from dse.space import Files
 
 LEFT_OUT = ("task", "space", "search", "scale", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
-            "suite", "data")  # fmt: skip
+            "suite", "data", "robust", "spreads")  # fmt: skip
 
 
 def kept(overrides: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,13 @@ def component(group: str, name: str) -> dict[str, Any]:
     for package in group.split("/"):
         found = found[package]
     return found
+
+
+def places(overrides: Sequence[str], paths: Iterable[str]) -> dict[str, str]:
+    """Path -> the file or the override of these overrides that its value came from."""
+    with _running():
+        locate = Origin(overrides)
+        return {path: locate(path) for path in paths}
 
 
 def own_folders() -> list[Path]:

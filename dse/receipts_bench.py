@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.batches import best_of_one, flat
+from dse.beliefs import read_classes
 from dse.compose import choices, conf_folder, written
 from dse.console import console
 from dse.evaluate import Candidate, evaluate
@@ -54,7 +55,7 @@ class Settings:
 def settings() -> Settings:
     """The shipped `validation/receipts.yaml`."""
     given = written(conf_folder() / "validation" / "receipts.yaml")
-    widths = {kind: Rule("").read(text) for kind, text in given["spreads"].items()}
+    widths = read_classes(written(conf_folder() / "spreads" / "default.yaml")["classes"])
     move, rests, by_class = Rule("").read(given["moved"]), float(given["rests"]), given["ideal_of"]
     return Settings(widths, tuple(given["held"]), int(given["samples"]), move, rests, given["ideal"], by_class)
 

@@ -136,13 +136,13 @@ def _keys(points: Iterable[dict], key: str) -> list[str]:
 def _front_table(view: dict[str, Any]) -> Html:
     """A row for each point: objectives, parameters, mapping, with the units in the heads."""
     points = view["points"]
-    names = {"metrics": view["objectives"], **{key: _keys(points, key) for key in ("parameters", "mapping")}}
+    names = {"metrics": view["objectives"], **{key: _keys(points, key) for key in ("parameters", "mapping", "chance")}}
     names = {key: columns for key, columns in names.items() if columns}
     missing = any(point["misses"] for point in points)
     tops = [element("td")] * (1 + missing)
     heads = [head("point", "", "first")] + [head("misses", "", "wide")] * missing
     for key, columns in names.items():
-        title = "objectives" if key == "metrics" else key
+        title = {"metrics": "objectives", "chance": "share of draws"}.get(key, key)
         tops.append(element("th", title, class_="starts", colspan=len(columns), scope="colgroup"))
         for name in columns:
             classes = ["starts"] * (name == columns[0])

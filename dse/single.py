@@ -10,6 +10,7 @@ import numpy as np
 
 from dse import curve
 from dse.batches import best_of_one, flat
+from dse.beliefs import Beliefs
 from dse.console import console, digits, table
 from dse.curve import degrees_in_words
 from dse.curve_picture import picture
@@ -25,8 +26,10 @@ from dse.results import display, point
 from dse.runners import Point, runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
+from dse.sureness import show_bounds
 from dse.template import Template, template
 from dse.terms import all_built, largest_first
+from dse.uncertainty import widened
 from hw.chip import Chip
 
 SHARES = {
@@ -81,6 +84,9 @@ def run(session: Session) -> None:
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
     if session.switch("elasticities"):
         result["sensitivity"] = moving(session, found, result)
+    beliefs = Beliefs.read(session.config["spreads"])
+    if beliefs.evaluate and beliefs.draws:
+        result |= widened(found, result, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
@@ -92,6 +98,8 @@ def run(session: Session) -> None:
     if words := held_back(found.candidate.hw.chip, result["metrics"]["clock"]):
         console.print(words, style="yellow")
     show(result)
+    if "bounds" in result:
+        show_bounds(result)
     show_runners(result["runners_up"])
     for words in result.get("sensitivity", {}).get("words", ()):
         console.print(words)

@@ -30,6 +30,7 @@ from dse.schema import nearest, target
 from dse.session import Session, about, command_line
 from dse.space import Files
 from dse.store import Trials, write_json
+from dse.sureness import beside_the_front, chances_in_words
 from dse.tables import show, write_front
 from dse.template import template
 from hw.units import readable
@@ -51,6 +52,8 @@ COMPARED = (
     "objectives",
     "search",
     "seed",
+    "robust",
+    "spreads",
 )
 
 
@@ -180,6 +183,9 @@ def describe(
         return design_point(session, problem, goals, design[None], row, 0, name)
 
     opening = opening_section(problem, opened, points, described)
+    sure = beside_the_front(session, problem, goals, designs, columns, front)
+    for found, told in zip(points, sure, strict=False):
+        found |= told
     bases, machines = baselines(session, goals)
     moving = explained(problem, goals, designs[rows], points) if len(front) and session.switch("elasticities") else []
     said = finding(goals, points, len(front), problem.space, session.config)
@@ -188,6 +194,7 @@ def describe(
     said += moving
     shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
     config = session.config
+    said += chances_in_words(points, config)
     return {
         "title": config["title"] or session.experiment,
         "experiment": session.experiment,
@@ -201,6 +208,7 @@ def describe(
         "hypervolume": goals.hypervolume(columns),
         "objectives": described_objectives(goals, shown),
         "constraints": list(goals.constraints),
+        "robust": config["robust"],
         "columns": shown,
         "front": points if len(front) else [],
         "nearest": [] if len(front) else points,

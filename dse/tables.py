@@ -26,9 +26,26 @@ def front_columns(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
             factor = shown["factor"]
             cell = lambda p, s=section, n=name, f=factor: p[s][n] * f  # noqa: E731
             columns.append((head(label, shown["unit"]), cell))
+    columns += sure_columns(study)
     names = (*DEGREES, "weights", "cache")
     columns += [(f"mapping.{name}", lambda p, n=name: p["mapping"][n]) for name in names]
     return [*columns, ("command", lambda p: p["command"])]
+
+
+def sure_columns(study: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The chance of each point to be on the front, and the bounds of its objectives, where machines were drawn."""
+    if not all("chance" in p for p in study["front"]) or not study["front"]:
+        return []
+    columns: list[tuple[str, Any]] = [
+        ("chance.works", lambda p: p["chance"]["works"]),
+        ("chance.front", lambda p: p["chance"]["front"]),
+    ]
+    for goal in study["objectives"]:
+        shown = study["columns"]["metrics"][goal["name"]]
+        for share in ("p5", "p50", "p95"):
+            cell = lambda p, n=goal["name"], s=share, f=shown["factor"]: p["bounds"]["metrics"][n][s] * f  # noqa: E731
+            columns.append((head(f"{goal['name']}.{share}", shown["unit"]), cell))
+    return columns
 
 
 def write_front(path: Path, study: Mapping[str, Any]) -> None:

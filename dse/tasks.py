@@ -47,6 +47,13 @@ def serve(config: Any) -> None:
     serving.run(Session.of(config))
 
 
+def sensitivity(config: Any) -> None:
+    """Which numbers of the composed machine are worth knowing better: sensitivity.json, bounds and a table."""
+    from dse import sensitivity as knowing
+
+    knowing.run(Session.of(config))
+
+
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     from dse import study
@@ -55,6 +62,7 @@ def explore(config: Any) -> None:
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
+    from dse.robust import question
     from dse.store import Trials
 
     session, start = Session.of(config), time.perf_counter()
@@ -66,7 +74,7 @@ def explore(config: Any) -> None:
         console.print(words, style="yellow")
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
     try:
-        with scale.spread(problem) as asked:
+        with scale.spread(question(problem, goals, session.config, session.seed)) as asked:
             study.begin(session)
             trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
             seconds = search.run(asked, goals, trials, session.seed)

@@ -43,7 +43,7 @@ def _point(point: Mapping[str, Any], places: Mapping[str, Mapping]) -> dict[str,
     }
     for key, place in places.items():
         row[key] = {name: _scaled(point.get(key, {}).get(name), spec) for name, spec in place.items()}
-    for key in ("parameters", "mapping"):
+    for key in ("parameters", "mapping", "chance"):
         row[key] = {name: _tidy(value) for name, value in point.get(key, {}).items()}
     for key in SHARES:
         row[key] = {name: _finite(value) or 0.0 for name, value in point.get(key, {}).items()}
