@@ -44,7 +44,8 @@ class Breeding:
         self.lattice, self.goals, self.met = Lattice(question, goals), goals, met
         self.random = np.random.default_rng(seed)
         self.asked: Any = None
-        self.algorithm = GeneticAlgorithm(
+        unmet: Any = Unmet(self.lattice, met)
+        self.algorithm: Any = GeneticAlgorithm(
             pop_size=search.population,
             n_offsprings=search.batch,
             sampling=Begin(search.start),
@@ -53,7 +54,7 @@ class Breeding:
             mutation=Step(),
             survival=Best(),
             repair=Canonical(),
-            eliminate_duplicates=Unmet(self.lattice, met),
+            eliminate_duplicates=unmet,
             advance_after_initial_infill=True,
             termination=NoTermination(),
             seed=seed,
@@ -62,11 +63,9 @@ class Breeding:
     def ask(self, most: int) -> np.ndarray:
         """Up to `most` designs that were not met; none where no more are found."""
         bred = self.algorithm.ask()
-        bred = Population.empty() if bred is None else bred[:most]
-        if not len(bred):
-            bred = self._drawn(min(most, self.algorithm.n_offsprings))
-        self.asked = bred
-        return self.lattice.designs(bred.get("X")) if len(bred) else np.zeros((0, self.lattice.n_var))
+        bred = () if bred is None else bred[:most]
+        self.asked = bred if len(bred) else self._drawn(min(most, self.algorithm.n_offsprings))
+        return self.lattice.designs(self.asked.get("X")) if len(self.asked) else np.zeros((0, self.lattice.n_var))
 
     def tell(self, columns: Columns) -> None:
         """The answers about the designs that were asked for last."""

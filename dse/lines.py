@@ -12,7 +12,7 @@ from dse.space import Files, Interval, Parameter, Space, Values
 class Lines:
     """Files by their code, numbers in order of size, intervals evenly or by their logarithm.
 
-    low, high : ends of each line, [parameters]; whether a parameter is a choice between files, an interval: [parameters].
+    low, high : the ends of each line; files, intervals : which parameters are such; all [parameters].
     """
 
     def __init__(self, space: Space) -> None:

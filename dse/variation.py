@@ -35,7 +35,7 @@ class Begin(Sampling):
         super().__init__()
         self.start = start
 
-    def _do(self, problem: Any, n_samples: int, *args: Any, random_state: Any = None, **kwargs: Any) -> np.ndarray:
+    def _do(self, problem: Any, n_samples: int, *args: Any, random_state: Any = None, **kwargs: Any) -> Any:
         drawn = problem.lines.places(problem.question.space.drawn(random_state, n_samples))
         if self.start is None or not len(self.start):
             return drawn
@@ -76,7 +76,7 @@ class Mix(Crossover):
     def __init__(self) -> None:
         super().__init__(2, 2, prob=CROSSED)
 
-    def _do(self, problem: Any, X: np.ndarray, *args: Any, random_state: Any = None, **kwargs: Any) -> np.ndarray:  # noqa: N803
+    def _do(self, problem: Any, X: np.ndarray, *args: Any, random_state: Any = None, **kwargs: Any) -> Any:  # noqa: N803
         swapped = random_state.random(X.shape[1:]) < 0.5
         mixed = np.where(swapped, X[::-1], X)
         at, column = problem.lines.intervals, (X.shape[1], 1)
@@ -93,7 +93,7 @@ class Step(Mutation):
     def __init__(self) -> None:
         super().__init__(prob=1.0)
 
-    def _do(self, problem: Any, X: np.ndarray, *args: Any, random_state: Any = None, **kwargs: Any) -> np.ndarray:  # noqa: N803
+    def _do(self, problem: Any, X: np.ndarray, *args: Any, random_state: Any = None, **kwargs: Any) -> Any:  # noqa: N803
         lines = problem.lines
         moved = np.where(lines.files, _another(lines, X, random_state), _neighbour(lines, X, random_state))
         at = lines.intervals
