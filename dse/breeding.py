@@ -18,7 +18,7 @@ from dse.lines import Lines
 from dse.variation import Begin, Best, Canonical, Mix, Step, Unmet, winners
 
 HUGE = 1e30  # told in place of an answer that is not a number
-ENTRANTS = 4  # to a tournament, of which the best becomes a parent
+ENTRANTS = 8  # to a tournament, of which the best becomes a parent
 TRIES = 20  # draws of many more designs than are wanted, once breeding finds nothing new
 
 

@@ -7,13 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from spaces import SPACES
-from synthetic import Function, function
+from spaces import SEEDS, SPACES
+from synthetic import BUDGET, Function, function
 from tables import Table, kept_table
 from yardstick import Yardstick
-
-SEEDS = 20
-BUDGET = 1000  # of a problem over intervals
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+SEEDS = 20  # of each search and of random sampling
 # One card of stacked DRAM, its clock, its cooler and its make-up: 1,078,272 designs, of which some thousands matter.
 CARD: dict[str, Any] = {
     "format": ["mxint8", "mxint4_weights", "mxint4", "mxint6"],

@@ -11,6 +11,7 @@ import numpy as np
 from dse.goals import Goals
 from dse.space import Interval, Space
 
+BUDGET = 1000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
 PROBLEMS: dict[str, dict[str, int]] = {
     "zdt1": {"n_var": 10},

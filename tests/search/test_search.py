@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SEEDS
 from methods import METHODS, method
-from spaces import SPACES
+from spaces import SEEDS, SPACES
 from synthetic import PROBLEMS
 from yardstick import above
 
