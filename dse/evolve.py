@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,6 @@ from dse.console import bar
 from dse.goals import Goals
 from dse.schema import counted
 from dse.store import Trials
-
-INSTALL = "write `pip install 'inferscape[evolve]'`"
 
 
 @dataclasses.dataclass
@@ -40,9 +37,11 @@ class Evolve:
 
         The evolution is deterministic: a resumed run breeds the same designs again and finds their answers on disk.
         """
+        from dse.breeding import Breeding
+
         archive = Archive(problem, goals, trials)
         start = time.perf_counter()
-        breeding = _breeding()(problem, goals, archive.met, self, seed)
+        breeding = Breeding(problem, goals, archive.met, self, seed)
         most = int(min(self.evaluations, problem.space.size))
         with bar("evolving", most) as advance:
             while len(archive.met) < most:
@@ -52,14 +51,3 @@ class Evolve:
                 breeding.tell(archive.evaluate(designs))
                 advance(len(designs))
         return {"evaluate": archive.seconds, "sampler": time.perf_counter() - start - archive.seconds}
-
-
-def _breeding() -> Any:
-    """The class that breeds; raises ValueError where the library that it stands on is missing."""
-    try:
-        from dse.breeding import Breeding
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("pymoo"):
-            raise
-        raise ValueError(f"search=evolve: pymoo is not installed; {INSTALL}, or use search=optuna") from None
-    return Breeding

@@ -133,11 +133,3 @@ def test_a_space_with_nothing_in_it_has_one_design(tmp_path: Path) -> None:
 def test_counts_below_one_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"search.{name}: 0 "):
         Evolve(**({"evaluations": 8, "population": 8, "batch": 8} | {name: 0}))
-
-
-def test_a_missing_library_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in [name for name in sys.modules if name.split(".")[0] == "pymoo" or name == "dse.breeding"]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "pymoo", None)
-    with pytest.raises(ValueError, match=r"pymoo is not installed; write `pip install 'inferscape\[evolve\]'`"):
-        evolved(tmp_path, Arithmetic(FINITE))

@@ -32,7 +32,7 @@ def question(table: Callable[[str], Table]) -> Callable[[str], tuple[Table | Fun
     def of(name: str) -> tuple[Table | Function, Yardstick, int]:
         if name not in SPACES:
             found = function(name)
-            return found, Yardstick.of(found.goals, found.front()), BUDGET
+            return found, Yardstick.of(found.goals, found.front(), found.worst()), BUDGET
         known = table(name)
         exact = known.goals.lower_is_better(known.columns)[known.goals.front(known.columns)]
         return known, Yardstick.of(known.goals, exact), SPACES[name].budget

@@ -11,6 +11,7 @@ import numpy as np
 from dse.goals import Goals
 from dse.space import Interval, Space
 
+SAMPLE = 4096
 BUDGET = 1000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
 PROBLEMS: dict[str, dict[str, int]] = {
@@ -57,6 +58,12 @@ class Function:
     def front(self) -> np.ndarray:
         """Points of the true front, [points, objectives]."""
         return np.asarray(self.function.pareto_front())
+
+    def worst(self) -> np.ndarray:
+        """The worst of each objective in a fixed sample, [objectives]: few evaluations end nearer to it than to the
+        front."""
+        sample = self.evaluate(self.drawn(np.random.default_rng(0), SAMPLE))
+        return np.maximum(self.goals.values(sample).max(axis=0), self.front().max(axis=0))
 
     def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
         """Designs [count, parameters], uniform; no two of a continuum are the same."""

@@ -11,16 +11,13 @@ from scipy.stats import mannwhitneyu
 
 from dse.goals import Goals
 
-BEYOND = 1.1  # the reference point lies a tenth of the front's extent beyond its worst values
+BEYOND = 1.1  # the reference point lies a tenth of the box beyond it
 SURE = 0.05
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """The exact front, lower is better, scaled to the unit box that it spans; the same box for every search.
-
-    The box is the front's own, not that of all feasible designs: beside the worst of these every search looks good.
-    """
+    """The exact front, lower is better, in a box of which it has the best corner; the same box for every search."""
 
     goals: Goals
     best: np.ndarray
@@ -28,8 +25,11 @@ class Yardstick:
     front: np.ndarray  # scaled, [points, objectives]
 
     @classmethod
-    def of(cls, goals: Goals, front: np.ndarray) -> Yardstick:
-        best, span = front.min(axis=0), np.ptp(front, axis=0)
+    def of(cls, goals: Goals, front: np.ndarray, worst: np.ndarray | None = None) -> Yardstick:
+        """The box that the front itself spans, not all feasible designs: beside the worst of these every search looks
+        good. Where a search on a small budget stays outside of it, a box up to some other `worst` values."""
+        best = front.min(axis=0)
+        span = (front.max(axis=0) if worst is None else worst) - best
         span = np.where(span > 0, span, 1.0)
         return cls(goals, best, span, (front - best) / span)
 
