@@ -22,7 +22,7 @@ from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
 from dse.goals import BEYOND
 
-CROSSED = 0.5  # share of pairs that mix; the others only mutate
+CROSSED = 0.9  # share of pairs that mix; the others only mutate
 FURTHER = 0.2  # chance that a step to a neighbouring number goes one more
 CHANGED = 1.0  # parameters that a mutation changes, on average, and one at least
 CROWDED, CROWDED_STEP = 15.0, 20.0  # how near children stay on intervals when parents mix, and when one mutates

@@ -12,7 +12,7 @@ from dse.goals import Goals
 from dse.space import Interval, Space
 
 SAMPLE = 4096
-BUDGET = 1000  # designs that a search gets
+BUDGET = 2000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
 PROBLEMS: dict[str, dict[str, int]] = {
     "zdt1": {"n_var": 10},
