@@ -1,0 +1,53 @@
+"""An evolution of designs in generations: ask, evaluate, tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from dse.archive import Archive, Question
+from dse.console import bar
+from dse.goals import Goals
+from dse.schema import counted
+from dse.store import Trials
+
+
+@dataclasses.dataclass
+class Evolve:
+    """`evaluations` different designs in generations of `batch`, bred from the best that are known.
+
+    population : designs of the first generation, and the least number of parents;
+    start : designs to begin with, [designs, parameters], before those that are drawn.
+    """
+
+    evaluations: int
+    population: int
+    batch: int
+    start: Sequence[Sequence[float]] | np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("evaluations", "population", "batch"):
+            setattr(self, name, counted(f"search.{name}", getattr(self, name)))
+
+    def run(self, problem: Question, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
+        """Evaluate into `trials`. Returns seconds by part.
+
+        The evolution is deterministic: a resumed run breeds the same designs again and finds their answers on disk.
+        """
+        from dse.breeding import Breeding
+
+        archive = Archive(problem, goals, trials)
+        start = time.perf_counter()
+        breeding = Breeding(problem, goals, archive.met, self, seed)
+        most = int(min(self.evaluations, problem.space.size))
+        with bar("evolving", most) as advance:
+            while len(archive.met) < most:
+                designs = breeding.ask(most - len(archive.met))
+                if not len(designs):
+                    break
+                breeding.tell(archive.evaluate(designs))
+                advance(len(designs))
+        return {"evaluate": archive.seconds, "sampler": time.perf_counter() - start - archive.seconds}

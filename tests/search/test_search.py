@@ -1,0 +1,50 @@
+"""Each search that learns stands above uniform random sampling without replacement on the same budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from methods import METHODS, method
+from spaces import SEEDS, SPACES
+from synthetic import PROBLEMS
+from yardstick import above
+
+from dse.store import Trials
+
+pytestmark = pytest.mark.search
+LARGE, ENOUGH, TARGET = "card", 5000, 0.995
+
+
+def answers(search: Any, asked: Any, folder: Path, seed: int) -> dict[str, np.ndarray]:
+    """What a search finds out about a question."""
+    trials = Trials(folder / str(seed), [parameter.key for parameter in asked.space.parameters])
+    search.run(asked, asked.goals, trials, seed)
+    return trials.load()[1]
+
+
+@pytest.mark.parametrize("name", [*SPACES, *PROBLEMS])
+@pytest.mark.parametrize("chosen", METHODS)
+def test_a_search_that_learns_is_above_random(
+    chosen: str, name: str, question: Callable[..., Any], by_chance: Callable[..., Any], tmp_path: Path
+) -> None:
+    asked, yardstick, budget = question(name)
+    search = method(chosen, budget)
+    found = np.array([yardstick.hypervolume(answers(search, asked, tmp_path, seed)) for seed in range(SEEDS)])
+    drawn = by_chance(name)
+    higher, chance = above(found, drawn)
+    words = f"{chosen} on {name}: median {np.median(found):.4f}, random {np.median(drawn):.4f}, p {chance:.1e}"
+    print(words)
+    assert higher, words
+
+
+def test_evolution_nearly_has_the_front_of_a_million_designs(question: Callable[..., Any], tmp_path: Path) -> None:
+    asked, yardstick, _ = question(LARGE)
+    assert asked.asked.sum() > 1e6
+    search = method("evolve", ENOUGH)
+    found = [yardstick.hypervolume(answers(search, asked, tmp_path, seed)) for seed in range(SEEDS)]
+    print(f"median {np.median(found):.5f}, least {min(found):.5f}")
+    assert np.median(found) >= TARGET
