@@ -118,7 +118,7 @@ class Box:
     span: np.ndarray
 
     def share(self, points: np.ndarray) -> float:
-        """Share of the box that points [designs, objectives] dominate; above one where some are better than its best."""
+        """Share of the box that points [designs, objectives] dominate; above one where some beat its best."""
         reference = np.full(points.shape[1], BEYOND)
         return float(moocore.hypervolume((points - self.best) / self.span, ref=reference) / BEYOND ** points.shape[1])
 

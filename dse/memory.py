@@ -1,4 +1,4 @@
-"""What a sampler remembers, kept beside the trials as plain JSON, so that a resumed search goes on without asking again.
+"""What a sampler remembers, kept beside the trials as plain JSON, so that a resumed search need not ask again.
 
 One file a batch: the trials told since the last one as the study holds them, the study's own notes, and the state of
 every source of random numbers. Nothing in it is run when it is read.
@@ -7,7 +7,7 @@ every source of random numbers. Nothing in it is run when it is read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +24,35 @@ class Memory:
 
     def __init__(self, folder: Path, study: Any, distributions: dict[str, Any], random: np.random.Generator) -> None:
         self.folder, self.study, self.distributions, self.random = folder / "sampler", study, distributions, random
-        self._kept = 0  # trials on disk
+        self._kept, self._noted = 0, {}  # trials, and the study's notes, that are on disk
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.json"))
 
-    def keep(self, asked: Sequence[np.ndarray]) -> None:
-        """Add the trials told since the last call; `asked`: their designs in that order."""
+    def keep(self, asked: np.ndarray) -> None:
+        """Add the trials told since the last call; `asked`: their designs."""
         trials = self.study.get_trials(deepcopy=False)[self._kept :]
-        known = self.study._storage.get_study_system_attrs(self.study._study_id)
+        notes = self.study._storage.get_study_system_attrs(self.study._study_id)
         content = {
-            "designs": [design.tolist() for design in asked],
-            "trials": [
-                {"params": t.params, "values": t.values, "attrs": t.system_attrs, "numbers": t.number} for t in trials
-            ],
-            "study": known,
+            "designs": asked.tolist(),
+            "trials": [{"params": t.params, "values": t.values, "notes": _lasting(t.system_attrs)} for t in trials],
+            "study": {name: value for name, value in notes.items() if self._noted.get(name) != value},
             "random": {name: _plain(state.rng.get_state()) for name, state in _states(self.study.sampler)},
             "draws": self.random.bit_generator.state,
             "regressors": _regressors(self.study.sampler),
         }
         write_whole(self.folder / f"{len(self.parts()):06d}.json", json.dumps(content))
-        self._kept += len(trials)
+        self._kept, self._noted = self._kept + len(trials), dict(notes)
 
     def restore(self) -> np.ndarray:
         """Fill an empty study with what is on disk; the designs told, in their order [designs, parameters]."""
         parts = [_read(path) for path in self.parts()]
         for part in parts:
             self.study.add_trials([self._trial(kept) for kept in part["trials"]])
+            for name, value in part["study"].items():
+                self.study._storage.set_study_system_attr(self.study._study_id, name, value)
+                self._noted[name] = value
         if parts:
             self._wake(parts[-1])
         self._kept = sum(len(part["trials"]) for part in parts)
@@ -65,12 +66,10 @@ class Memory:
             values=kept["values"],
             params=kept["params"],
             distributions=self.distributions,
-            system_attrs=kept["attrs"],
+            system_attrs=kept["notes"],
         )
 
     def _wake(self, last: dict[str, Any]) -> None:
-        for name, value in last["study"].items():
-            self.study._storage.set_study_system_attr(self.study._study_id, name, value)
         for name, state in _states(self.study.sampler):
             kind, keys, *rest = last["random"][name]
             state.rng.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
@@ -86,6 +85,11 @@ def _read(path: Path) -> dict[str, Any]:
             f"resume: {path} is no JSON ({error}); remove {path.parent}, and the search asks its sampler from the "
             "beginning and finds its answers on disk"
         ) from None
+
+
+def _lasting(notes: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's notes without those that matter only while it is under way."""
+    return {name: value for name, value in notes.items() if ":relative_params" not in name}
 
 
 def _states(sampler: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 import warnings
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -17,9 +15,12 @@ from dse.goals import Columns, Goals
 from dse.memory import Memory
 from dse.samplers import Seen, make_sampler, manner, refuse_objectives
 from dse.schema import counted
-from dse.start import begun_from
+from dse.start import begun_from, checked_start
 from dse.store import Trials
 from dse.unseen import Unseen
+
+HUGE = 1e30  # told of a design that misses a constraint to samplers that take none
+FAR = 9.0  # typical sizes beyond which how much a constraint is missed no longer counts
 
 
 @dataclasses.dataclass
@@ -36,7 +37,8 @@ class OptunaSearch:
 
     def __post_init__(self) -> None:
         self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
-        make_sampler(self.sampler, 0)
+        self.start = checked_start(self.start)
+        make_sampler(self.sampler, 0)  # so that what is wrong with it is said at once
 
     def run(self, problem: Question, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`; what is there already is not evaluated again. Returns seconds by part."""
@@ -58,15 +60,17 @@ class Asking:
         self.random = np.random.default_rng(seed)
         self.unseen = Unseen(problem, self._met, self.random)
         self.memory = Memory(trials.folder.parent, self.study, self.seen.distributions, self.random)
-        self.first = self._first(int(os.environ.get('LHS','0')), seed)
+        self.first = begun_from(problem, search.start)
         self.asked: dict[bytes, tuple[np.ndarray, Any]] = {}  # of the batch under way
-        self.worst = np.full(len(goals.objectives), np.nan)  # told so far, lower is better
+        self.worst = np.full(len(goals.objectives), -np.inf)  # told so far, lower is better
         self.sampling = 0.0  # seconds
 
     def run(self) -> dict[str, float]:
         goal = int(min(self.search.trials, self.problem.space.size))
+        self._remember()
         with bar("searching", goal) as advance, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Optuna calls experimental
+            advance(len(self.archive.met))
             while len(self.archive.met) < goal:
                 self._ask(min(self.search.batch, goal - len(self.archive.met)))
                 if not self.asked:
@@ -75,28 +79,37 @@ class Asking:
                 self._tell()
         return {"evaluate": self.archive.seconds, "sampler": self.sampling}
 
-    def _first(self, many, seed):
-        random = np.random.default_rng(seed)
-        if not many: return []
-        u = np.stack([(random.permutation(many)+random.random(many))/many for _ in self.problem.space.parameters],axis=1)
-        cols=[np.floor(u[:,i]*p.size) for i,p in enumerate(self.problem.space.parameters)]
-        return list(self.problem.canonical(np.stack(cols,axis=1)))
+    def _remember(self) -> None:
+        """Go on from what is kept of the sampler; without it, all is asked again, and the answers are on disk."""
+        told = self.memory.restore() if self.manner.carried else np.empty((0, 0))
+        if len(told):
+            self._note_worst(self.goals.lower_is_better(self.archive.evaluate(told)))
 
     def _ask(self, wanted: int) -> None:
+        """Ask for designs that have not been met; fewer where there are no more."""
+        from optuna.trial import TrialState
+
         start = time.perf_counter()
         for _ in range(wanted):
             trial = self.study.ask(self.seen.distributions)
-            design = self.problem.canonical(self.seen.design(trial.params)[None])[0]
-            if trial.number < len(self.first) and not self._met(self.first[trial.number]):
-                design = self.first[trial.number]
-                self._set(trial, design)
-            elif self._met(design):
-                design = self.unseen.near(design) if self.manner.learns else self.unseen.anywhere()
-                if design is None:
-                    break
+            asked = self.problem.canonical(self.seen.design(trial.params)[None])[0]
+            design = self._in_place_of(asked, trial.number)
+            if design is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+                break
+            if design is not asked:
                 self._set(trial, design)
             self.asked[design.tobytes()] = design, trial
         self.sampling += time.perf_counter() - start
+
+    def _in_place_of(self, design: np.ndarray, number: int) -> np.ndarray | None:
+        """The design of a trial: one to start from, the one asked for, or an unmet one near it."""
+        first = self.first[number] if number < len(self.first) else design
+        if not self._met(first):
+            return first
+        if not self._met(design):
+            return design
+        return self.unseen.near(design) if self.manner.learns else self.unseen.anywhere()
 
     def _met(self, design: np.ndarray) -> bool:
         return self.archive.has_met(design) or design.tobytes() in self.asked
@@ -113,19 +126,34 @@ class Asking:
         designs = np.stack([design for design, _ in self.asked.values()])
         columns = self.archive.evaluate(designs)
         start = time.perf_counter()
-        values, shortfalls = self._told(columns)
-        for i, (_, trial) in enumerate(self.asked.values()):
-            if self.manner.limits:
-                for name, short in zip((*self.goals.constraints, "mapping"), shortfalls[i], strict=True):
-                    trial.set_constraint(name, float(short))
-            self.study.tell(trial, [float(value) for value in values[i]])
+        values, shortfalls = self._values(columns), self._shortfalls(columns)
+        names = (*self.goals.constraints, "mapping") if self.manner.limits else ()
+        for (_, trial), told, short in zip(self.asked.values(), values.tolist(), shortfalls.tolist(), strict=True):
+            for name, missed in zip(names, short, strict=False):
+                trial.set_constraint(name, missed)
+            self.study.tell(trial, told)
         self.asked = {}
+        if self.manner.carried:
+            self.memory.keep(designs)
         self.sampling += time.perf_counter() - start
 
-    def _told(self, columns: Columns):
-        values = self.goals.lower_is_better(columns)
-        ok = np.isfinite(values)
-        self.worst = np.fmax(self.worst, np.where(ok, values, np.nan).max(axis=0, initial=-np.inf, where=ok))
-        values = np.where(ok, values, np.where(np.isfinite(self.worst), self.worst, 0.0))
-        signs = np.array([-1.0 if d == "maximize" else 1.0 for d in self.goals.directions])
-        return values * signs, np.clip(np.nan_to_num(self.goals.shortfalls(columns), nan=9), -9, 9)
+    def _shortfalls(self, columns: Columns) -> np.ndarray:
+        """How much each constraint is missed, bounded, so that one that is missed beyond all measure leaves others
+        their say."""
+        return np.nan_to_num(self.goals.shortfalls(columns), nan=FAR).clip(-FAR, FAR)
+
+    def _values(self, columns: Columns) -> np.ndarray:
+        """What is told of the objectives; in place of what is no number, the worst that there was so far."""
+        values, signs = (
+            self.goals.lower_is_better(columns),
+            np.where(np.array(self.goals.directions) == "maximize", -1, 1),
+        )
+        self._note_worst(values)
+        values = np.where(np.isfinite(values), values, np.where(np.isfinite(self.worst), self.worst, HUGE))
+        if not self.manner.limits:
+            missed = np.maximum(self._shortfalls(columns), 0).sum(axis=1, keepdims=True)
+            values = np.where(missed > 0, HUGE * (1 + missed), values)
+        return values * signs
+
+    def _note_worst(self, values: np.ndarray) -> None:
+        self.worst = np.maximum(self.worst, np.where(np.isfinite(values), values, -np.inf).max(axis=0))

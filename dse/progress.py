@@ -12,10 +12,8 @@ Silvano, Zaccaria, IEEE TCAD 28(12), 2009]
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import moocore
@@ -25,6 +23,7 @@ from dse.goals import Box, Columns, Goals
 from dse.store import Trials
 
 MOST_POINTS = 50
+EXACT = "dse.enumerate.Enumeration"  # the search whose front is exact
 AT_ONCE = 2**22  # distances that are held in memory
 
 
@@ -54,11 +53,24 @@ class Reference:
         step = max(1, AT_ONCE // front.size)
         nearest = [
             ((front - near[:, None]) / own[:, None]).max(axis=2).clip(min=0).min(axis=1)
-            for near, own in (
-                (self.front[i : i + step], size[i : i + step]) for i in range(0, len(self.front), step)
-            )
+            for near, own in ((self.front[i : i + step], size[i : i + step]) for i in range(0, len(self.front), step))
         ]
         return float(np.concatenate(nearest).mean())
+
+
+def own_words(search: Mapping[str, Any]) -> str:
+    """What the front of a run is that has ended."""
+    return "this run's own exact front" if search["_target_"] == EXACT else "this run's own last front"
+
+
+def in_words(shown: Mapping[str, Any]) -> str:
+    """The last point."""
+    if not shown["evaluations"] or shown["adrs"][-1] is None:
+        return ""
+    return (
+        f"hypervolume {shown['hypervolume'][-1]:.4g}, average distance {shown['adrs'][-1]:.3%} from "
+        f"{shown['reference']}, after {shown['evaluations'][-1]:,} designs in {shown['seconds'][-1]:,.1f} s"
+    )
 
 
 def progress(goals: Goals, trials: Trials, columns: Columns, reference: Reference | None) -> dict[str, Any]:

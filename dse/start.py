@@ -1,4 +1,4 @@
-"""Designs that a search evaluates first: named ones, or machines of the configurations as near as the space has them."""
+"""Designs that a search evaluates first: named ones, or machines of the configurations, as near as the space goes."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
 from dse.problem import Problem
+from dse.progress import Reference, own_words, progress
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
@@ -101,11 +102,21 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
     return [] if one == other else [f"{path}: {one!r} then, {other!r} now"]
 
 
-def finish(session: Session, problem: Problem, goals: Goals, trials: Trials, seconds: dict[str, float]) -> None:
-    """Write the trial table, the front, the study and the report, and say what was found."""
+def finish(
+    session: Session,
+    problem: Problem,
+    goals: Goals,
+    trials: Trials,
+    seconds: dict[str, float],
+    reference: Reference | None = None,
+) -> None:
+    """Write the trial table, the front, the study and the report, and say what was found; `reference`: what progress
+    is held against, else the run's own front."""
     designs, columns = trials.load()
+    held = reference or Reference.of(goals, columns, own_words(session.config["search"]))
     write_trials(session.folder / "trials.parquet", problem, designs, columns)
-    study = describe(session, problem, goals, trials, designs, columns) | {"seconds": seconds}
+    study = describe(session, problem, goals, trials, designs, columns)
+    study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
     write_json(session.folder / "study.json", study)
     write_front(session.folder / "front.csv", study)
     write_report_of(session.folder)

@@ -54,12 +54,14 @@ def explore(config: Any) -> None:
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
+    from dse.reference import read_reference
     from dse.store import Trials
 
     session, start = Session.of(config), time.perf_counter()
     search = study.make_search(session.config["search"])
     goals = Goals.read(session.config["objectives"])
     study.refuse_changes(session)
+    reference = read_reference(session, goals)
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
     study.begin(session)
     trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
@@ -68,7 +70,7 @@ def explore(config: Any) -> None:
     except KeyboardInterrupt:
         console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
         raise
-    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
+    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
     record(session.folder, session.config["tracking"])
 
 

@@ -27,7 +27,7 @@ class Unseen:
             for _ in range(TRIES):
                 found = design.copy()
                 for column in self.random.choice(len(parameters), moved, replace=False):
-                    found[column] = self._moved(parameters[column], design[column])
+                    found[column] = self._moved(parameters[column], float(design[column]))
                 found = self.problem.canonical(found[None])[0]
                 if not self.met(found):
                     return found
