@@ -20,6 +20,7 @@ from dse.store import Trials
 from dse.unseen import Unseen
 
 HUGE = 1e30  # told of a design that misses a constraint to samplers that take none
+TINY = 1e-12  # SI, far below what any objective is
 FAR = 9.0  # typical sizes beyond which how much a constraint is missed no longer counts
 
 
@@ -83,7 +84,7 @@ class Asking:
         """Go on from what is kept of the sampler; without it, all is asked again, and the answers are on disk."""
         told = self.memory.restore() if self.manner.carried else np.empty((0, 0))
         if len(told):
-            self._note_worst(self.goals.lower_is_better(self.archive.evaluate(told)))
+            self._note_worst(np.arcsinh(self.goals.lower_is_better(self.archive.evaluate(told)) / TINY))
 
     def _ask(self, wanted: int) -> None:
         """Ask for designs that have not been met; fewer where there are no more."""
@@ -143,17 +144,19 @@ class Asking:
         return np.nan_to_num(self.goals.shortfalls(columns), nan=FAR).clip(-FAR, FAR)
 
     def _values(self, columns: Columns) -> np.ndarray:
-        """What is told of the objectives; in place of what is no number, the worst that there was so far."""
-        values, signs = (
-            self.goals.lower_is_better(columns),
-            np.where(np.array(self.goals.directions) == "maximize", -1, 1),
-        )
+        """What is told of the objectives; in place of what is no number, the worst that there was so far.
+
+        Told by their logarithm, below `TINY` evenly: decades apart, most designs would look alike. Fronts stay.
+        """
+        values = np.arcsinh(self.goals.lower_is_better(columns) / TINY)
         self._note_worst(values)
-        values = np.where(np.isfinite(values), values, np.where(np.isfinite(self.worst), self.worst, HUGE))
+        values = np.where(
+            np.isfinite(values), values, np.where(np.isfinite(self.worst), self.worst, np.arcsinh(HUGE / TINY))
+        )
         if not self.manner.limits:
             missed = np.maximum(self._shortfalls(columns), 0).sum(axis=1, keepdims=True)
             values = np.where(missed > 0, HUGE * (1 + missed), values)
-        return values * signs
+        return np.where(np.array(self.goals.directions) == "maximize", -1, 1) * values
 
     def _note_worst(self, values: np.ndarray) -> None:
         self.worst = np.maximum(self.worst, np.where(np.isfinite(values), values, -np.inf).max(axis=0))

@@ -19,7 +19,9 @@ LISTED = Space(
         *(Values(f"x{i}", STEPS, "") for i in range(4)),
     )
 )
-WITH_INTERVALS = Space((*LISTED.parameters[:4], Interval("x2", 1, 8, False, "", False), Interval("x3", 1, 8, True, "", True)))
+WITH_INTERVALS = Space(
+    (*LISTED.parameters[:4], Interval("x2", 1, 8, False, "", False), Interval("x3", 1, 8, True, "", True))
+)
 
 
 class Hills:
