@@ -16,7 +16,7 @@ from dse.space import Files, Interval, Parameter, Values, quantity_text
 from dse.template import leaf_index, parts
 from hw.units import Rule
 
-EXAMPLE = "[{hw.chip.engine.cores: 256}, hw=corsair_server]"
+EXAMPLE = "[{hw.chip.engine.cores: 256}, hw=NAME]"
 
 
 def checked_start(given: Any) -> list[Any]:
