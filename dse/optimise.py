@@ -84,7 +84,7 @@ class Asking:
         """Go on from what is kept of the sampler; without it, all is asked again, and the answers are on disk."""
         told = self.memory.restore() if self.manner.carried else np.empty((0, 0))
         if len(told):
-            self._note_worst(np.arcsinh(self.goals.lower_is_better(self.archive.evaluate(told)) / TINY))
+            self._note_worst(self._scaled(self.archive.evaluate(told)))
 
     def _ask(self, wanted: int) -> None:
         """Ask for designs that have not been met; fewer where there are no more."""
@@ -144,19 +144,20 @@ class Asking:
         return np.nan_to_num(self.goals.shortfalls(columns), nan=FAR).clip(-FAR, FAR)
 
     def _values(self, columns: Columns) -> np.ndarray:
-        """What is told of the objectives; in place of what is no number, the worst that there was so far.
-
-        Told by their logarithm, below `TINY` evenly: decades apart, most designs would look alike. Fronts stay.
-        """
-        values = np.arcsinh(self.goals.lower_is_better(columns) / TINY)
+        """What is told of the objectives; in place of what is no number, the worst that there was so far."""
+        values = self._scaled(columns)
         self._note_worst(values)
-        values = np.where(
-            np.isfinite(values), values, np.where(np.isfinite(self.worst), self.worst, np.arcsinh(HUGE / TINY))
-        )
+        values = np.where(np.isfinite(values), values, np.where(np.isfinite(self.worst), self.worst, 0.0))
         if not self.manner.limits:
             missed = np.maximum(self._shortfalls(columns), 0).sum(axis=1, keepdims=True)
             values = np.where(missed > 0, HUGE * (1 + missed), values)
         return np.where(np.array(self.goals.directions) == "maximize", -1, 1) * values
+
+    def _scaled(self, columns: Columns) -> np.ndarray:
+        """Objectives, lower is better, by their logarithm, below `TINY` evenly: where they lie decades apart, most
+        designs would look alike. Fronts are the same."""
+        values = self.goals.lower_is_better(columns)
+        return np.arcsinh(values / TINY) if self.manner.decades else values
 
     def _note_worst(self, values: np.ndarray) -> None:
         self.worst = np.maximum(self.worst, np.where(np.isfinite(values), values, -np.inf).max(axis=0))

@@ -28,6 +28,7 @@ class Manner:
     learns     : makes something of what it is told
     categories : takes a choice without an order
     limits     : takes constraints; else misses are told as values beyond the worst
+    decades    : is told objectives by their logarithm; else as they are, to weigh them by the hypervolume they add
     carried    : its state is the trials and its random numbers; else a resumed run asks again from the beginning
     """
 
@@ -35,11 +36,12 @@ class Manner:
     learns: bool = True
     categories: bool = True
     limits: bool = True
+    decades: bool = True
     carried: bool = True
 
 
 MANNERS = {
-    "TPESampler": Manner(),
+    "TPESampler": Manner(decades=False),
     "NSGAIISampler": Manner(),
     "NSGAIIISampler": Manner(),
     "GPSampler": Manner(),
