@@ -37,6 +37,15 @@ def compose(overrides: Sequence[str]) -> Any:
         return hydra.compose(CONFIG_NAME, overrides=list(overrides))
 
 
+def picked(overrides: Sequence[str]) -> dict[str, str]:
+    """Which file of each group these overrides pick, on the search path of the running application."""
+    import hydra
+
+    with _running():
+        runtime = hydra.compose(CONFIG_NAME, overrides=list(overrides), return_hydra_config=True).hydra.runtime
+    return {str(group): str(name) for group, name in runtime.choices.items()}
+
+
 def choices(group: str) -> list[str]:
     """The names of a group's files, on the search path of the running application."""
     from hydra.core.global_hydra import GlobalHydra

@@ -82,18 +82,32 @@ class Goals:
 
     def hypervolume(self, columns: Columns) -> float | None:
         """Share of the box between the best and a tenth beyond the worst feasible values that the front dominates."""
-        rows = np.flatnonzero(self.feasible(columns))
-        if not len(rows):
-            return None
-        points = self.lower_is_better(columns)[rows]
-        best, span = points.min(axis=0), np.ptp(points, axis=0)
-        scaled = (points - best) / np.where(span > 0, span, 1.0)
-        return float(moocore.hypervolume(scaled, ref=[BEYOND] * points.shape[1]) / BEYOND ** points.shape[1])
+        feasible = self.feasible(columns)
+        return self.box(columns).share(self.lower_is_better(columns)[feasible]) if feasible.any() else None
+
+    def box(self, columns: Columns) -> Box:
+        """The box around the feasible designs, of which there must be one."""
+        points = self.lower_is_better(columns)[self.feasible(columns)]
+        span = np.ptp(points, axis=0)
+        return Box(points.min(axis=0), np.where(span > 0, span, 1.0))
 
     def nearest(self, columns: Columns, most: int = 5) -> np.ndarray:
         """Indices of the designs that miss the constraints by the least."""
         short = np.nan_to_num(np.maximum(self.shortfalls(columns), 0), nan=np.inf).sum(axis=1)
         return np.argsort(short, kind="stable")[:most]
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """From the best values to a tenth beyond the worst, lower is better; `span` is from the best to the worst."""
+
+    best: np.ndarray
+    span: np.ndarray
+
+    def share(self, points: np.ndarray) -> float:
+        """Share of the box that points [designs, objectives] dominate; above one where some beat its best."""
+        reference = np.full(points.shape[1], BEYOND)
+        return float(moocore.hypervolume((points - self.best) / self.span, ref=reference) / BEYOND ** points.shape[1])
 
 
 def typical(name: str) -> float:

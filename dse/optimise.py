@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+import warnings
 from typing import Any
 
 import numpy as np
 
 from dse.archive import Archive, Question
 from dse.console import bar
-from dse.goals import Columns, Goals
-from dse.schema import counted, nearest
-from dse.space import Files, Parameter, Values
+from dse.goals import Goals
+from dse.memory import Memory
+from dse.samplers import Seen, make_sampler, manner, refuse_objectives
+from dse.schema import counted
+from dse.start import begun_from, checked_start
 from dse.store import Trials
-
-HUGE = 1e30  # told in place of an answer that is not a number
-ASKED_PER_NEW = 4  # a sampler that repeats itself more than this is given unseen designs
+from dse.telling import Telling
+from dse.unseen import Unseen
 
 
 @dataclasses.dataclass
@@ -26,17 +27,21 @@ class OptunaSearch:
 
     storage, study : of a study that several processes search together, and where it is kept; null: this one alone.
     patience : seconds without a sign of life after which what another process was at is free again.
+    start : designs to evaluate first, see dse/start.py
     """
 
     trials: int
     batch: int
     sampler: dict[str, Any]
+    start: list[Any] = dataclasses.field(default_factory=list)
     storage: str | None = None
     study: str | None = None
     patience: float = 30.0
 
     def __post_init__(self) -> None:
         self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
+        self.start = checked_start(self.start)
+        make_sampler(self.sampler, 0)  # so that what is wrong with it is said at once
         if self.storage and not self.study:
             raise ValueError(
                 "search.study: a study that is kept in search.storage needs a name; write search.study=NAME"
@@ -52,113 +57,88 @@ class OptunaSearch:
 
 
 class Asking:
-    """One run. The sampler is deterministic, so a resumed run asks the same again and finds the answers on disk."""
+    """One run: a study in memory, whose trials and random numbers are kept beside the run's own trials."""
 
     def __init__(self, search: OptunaSearch, problem: Question, goals: Goals, trials: Trials, seed: int) -> None:
         import optuna
 
+        refuse_objectives(search.sampler, [*goals.objectives])
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.search, self.problem, self.goals = search, problem, goals
+        self.search, self.problem, self.goals, self.manner = search, problem, goals, manner(search.sampler)
         self.archive = Archive(problem, goals, trials)
         self.study = optuna.create_study(directions=[*goals.directions], sampler=make_sampler(search.sampler, seed))
+        self.seen = Seen(problem.space, self.manner.categories)
         self.random = np.random.default_rng(seed)
+        self.unseen = Unseen(problem, self._met, self.random)
+        self.memory = Memory(trials.folder.parent, self.study, self.seen.distributions, self.random)
+        self.first = begun_from(problem, search.start)
+        self.asked: dict[bytes, tuple[np.ndarray, Any]] = {}  # of the batch under way
+        self.telling = Telling(goals, self.manner)
         self.sampling = 0.0  # seconds
 
     def run(self) -> dict[str, float]:
         goal = int(min(self.search.trials, self.problem.space.size))
-        with bar("searching", goal) as advance:
+        self._remember()
+        with bar("searching", goal) as advance, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Optuna calls experimental
+            advance(len(self.archive.met))
             while len(self.archive.met) < goal:
-                fresh = self._ask(min(self.search.batch, goal - len(self.archive.met)))
-                if not fresh:
+                self._ask(min(self.search.batch, goal - len(self.archive.met)))
+                if not self.asked:
                     break
-                self._tell(fresh)
-                advance(len(fresh))
+                advance(len(self.asked))
+                self._tell()
         return {"evaluate": self.archive.seconds, "sampler": self.sampling}
 
-    def _ask(self, wanted: int) -> dict[bytes, tuple[np.ndarray, list[Any]]]:
-        """Trials by new design; repeats of told designs are told their answers at once."""
-        start, fresh = time.perf_counter(), {}
-        for asked in range(ASKED_PER_NEW * wanted * 2):
-            if len(fresh) == wanted:
-                break
-            if asked >= ASKED_PER_NEW * wanted:
-                self._enqueue_unseen(fresh)
-            trial = self.study.ask()
-            design = self._suggest(trial)
-            if self.archive.has_met(design):
-                self._answer(trial, self.archive.evaluate(design[None]))
-            else:
-                fresh.setdefault(design.tobytes(), (design, []))[1].append(trial)
-        self.sampling += time.perf_counter() - start
-        return fresh
+    def _remember(self) -> None:
+        """Go on from what is kept of the sampler; without it, all is asked again, and the answers are on disk."""
+        told = self.memory.restore() if self.manner.carried else np.empty((0, 0))
+        if len(told):
+            self.telling.values(self.archive.evaluate(told))
 
-    def _suggest(self, trial: Any) -> np.ndarray:
-        """The sampler's design; parameters that the chosen structure lacks are not asked for."""
-        codes = [_suggest(trial, parameter) for parameter in self.problem.space.files]
-        present = self.problem.present([int(code) for code in codes])
-        for parameter, has in zip(self.problem.space.parameters, present, strict=True):
-            if not isinstance(parameter, Files):
-                codes.append(_suggest(trial, parameter) if has else parameter.rest)
-        return np.array(codes, dtype=float)
+    def _ask(self, wanted: int) -> None:
+        """Ask for designs that have not been met; fewer where there are no more."""
+        from optuna.trial import TrialState
 
-    def _enqueue_unseen(self, fresh: Mapping[bytes, Any]) -> None:
-        for _ in range(1000):
-            design = self.problem.canonical(self.problem.space.drawn(self.random, 1))[0]
-            if not self.archive.has_met(design) and design.tobytes() not in fresh:
-                named = zip(self.problem.space.parameters, design, strict=True)
-                self.study.enqueue_trial({p.key: _named(p, code) for p, code in named})
-                return
-
-    def _tell(self, fresh: Mapping[bytes, tuple[np.ndarray, list[Any]]]) -> None:
-        columns = self.archive.evaluate(np.stack([design for design, _ in fresh.values()]))
         start = time.perf_counter()
-        for i, (_, trials) in enumerate(fresh.values()):
-            for trial in trials:
-                self._answer(trial, {name: values[i : i + 1] for name, values in columns.items()})
+        for _ in range(wanted):
+            trial = self.study.ask(self.seen.distributions)
+            asked = self.problem.canonical(self.seen.design(trial.params)[None])[0]
+            design = self._in_place_of(asked, trial.number)
+            if design is None:
+                self.study.tell(trial, state=TrialState.FAIL)
+                break
+            if design is not asked:
+                self._set(trial, design)
+            self.asked[design.tobytes()] = design, trial
         self.sampling += time.perf_counter() - start
 
-    def _answer(self, trial: Any, columns: Columns) -> None:
-        """Tell what is known of a trial's design, columns [1]."""
-        names = (*self.goals.constraints, "mapping")
-        for name, short in zip(names, self.goals.shortfalls(columns)[0], strict=True):
-            trial.set_constraint(name, float(np.nan_to_num(short, nan=HUGE, posinf=HUGE, neginf=-HUGE)))
-        worst = [-HUGE if sense == "maximize" else HUGE for sense in self.goals.directions]
-        values = self.goals.values(columns)[0]
-        self.study.tell(trial, [float(v) if np.isfinite(v) else w for v, w in zip(values, worst, strict=True)])
+    def _in_place_of(self, design: np.ndarray, number: int) -> np.ndarray | None:
+        """The design of a trial: one to start from, the one asked for, or an unmet one near it."""
+        first = self.first[number] if number < len(self.first) else design
+        if not self._met(first):
+            return first
+        if not self._met(design):
+            return design
+        return self.unseen.near(design) if self.manner.learns else self.unseen.anywhere()
 
+    def _met(self, design: np.ndarray) -> bool:
+        return self.archive.has_met(design) or design.tobytes() in self.asked
 
-def make_sampler(given: Mapping[str, Any], seed: int) -> Any:
-    """An Optuna sampler of a configuration, with the run's seed where it takes one."""
-    import inspect
+    def _set(self, trial: Any, design: np.ndarray) -> None:
+        """Make a trial that is under way one of another design."""
+        for name, value in self.seen.params(design).items():
+            distribution = self.seen.distributions[name]
+            self.study._storage.set_trial_param(
+                trial._trial_id, name, distribution.to_internal_repr(value), distribution
+            )
 
-    import optuna
-
-    options = dict(given)
-    target = str(options.pop("_target_"))
-    if not target.startswith("optuna.samplers."):
-        raise ValueError(f"search.sampler._target_: {target!r} is not one of optuna.samplers; only those are built")
-    cls = getattr(optuna.samplers, target.rsplit(".", 1)[1], None)
-    if cls is None:
-        raise ValueError(f"search.sampler._target_: Optuna has no {target!r}")
-    takes = inspect.signature(cls).parameters
-    for name in options:
-        if name not in takes:
-            raise ValueError(f"search.sampler: {target} takes no {name!r}; {nearest(name, takes)}")
-    return cls(**options, **({"seed": seed} if "seed" in takes else {}))
-
-
-def _suggest(trial: Any, parameter: Parameter) -> float:
-    if isinstance(parameter, Files):
-        return float(parameter.options.index(trial.suggest_categorical(parameter.key, parameter.options)))
-    if isinstance(parameter, Values):
-        return float(trial.suggest_int(parameter.key, 0, parameter.size - 1))
-    if parameter.whole:
-        return float(trial.suggest_int(parameter.key, int(parameter.low), int(parameter.high), log=parameter.log))
-    return float(trial.suggest_float(parameter.key, parameter.low, parameter.high, log=parameter.log))
-
-
-def _named(parameter: Parameter, code: float) -> Any:
-    """A code as the sampler knows it."""
-    if isinstance(parameter, Files):
-        return parameter.text(code)
-    return int(code) if isinstance(parameter, Values) else float(code)
+    def _tell(self) -> None:
+        designs = np.stack([design for design, _ in self.asked.values()])
+        columns = self.archive.evaluate(designs)
+        start = time.perf_counter()
+        self.telling.tell(self.study, [trial for _, trial in self.asked.values()], columns)
+        self.asked = {}
+        if self.manner.carried:
+            self.memory.keep(designs)
+        self.sampling += time.perf_counter() - start

@@ -22,11 +22,12 @@ import numpy as np
 from dse.archive import Archive, Question
 from dse.console import bar
 from dse.goals import Columns, Goals
-from dse.optimise import ASKED_PER_NEW, HUGE, _named, _suggest, make_sampler
-from dse.space import Files
+from dse.samplers import Seen, make_sampler, manner, refuse_objectives
 from dse.storage import connected, reached
 from dse.store import Trials
+from dse.telling import Telling
 
+ASKED_PER_NEW = 4  # a sampler that repeats itself more than this is given unseen designs
 BEATS = 6  # signs of life of a worker within the patience of the others
 PAUSE = 0.05  # seconds between looks at what others do
 NOT_THE_QUESTION = ("search", "scale", "seed", "resume", "run", "tracking", "task", "title", "question", "baselines")
@@ -53,7 +54,10 @@ class Sharing:
     def __init__(self, search: Any, problem: Question, goals: Goals, trials: Trials, seed: int) -> None:
         import optuna
 
+        refuse_objectives(search.sampler, [*goals.objectives])
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        kind = manner(search.sampler)
+        self.seen, self.telling = Seen(problem.space, kind.categories), Telling(goals, kind)
         self.search, self.problem, self.goals, self.url = search, problem, goals, str(search.storage)
         self.lock = alone_in(trials.folder)
         self.archive = Archive(problem, goals, trials)
@@ -135,30 +139,20 @@ class Sharing:
         from optuna.exceptions import UpdateFinishedTrialError
 
         try:
-            trial = self.study.ask()
+            trial = self.study.ask(self.seen.distributions)
             trial.set_user_attr("worker", self.me)
-            design = self._design(trial)
+            design = self.problem.canonical(self.seen.design(trial.params)[None])[0]
             trial.set_user_attr("design", design.tolist())
         except UpdateFinishedTrialError:
             return None
         return Placed(design, trial)
-
-    def _design(self, trial: Any) -> np.ndarray:
-        """The sampler's design; parameters that the chosen structure lacks are not asked for."""
-        codes = [_suggest(trial, parameter) for parameter in self.problem.space.files]
-        present = self.problem.present([int(code) for code in codes])
-        for parameter, has in zip(self.problem.space.parameters, present, strict=True):
-            if not isinstance(parameter, Files):
-                codes.append(_suggest(trial, parameter) if has else parameter.rest)
-        return np.array(codes, dtype=float)
 
     def _enqueue_unseen(self, seen: Iterable[bytes]) -> None:
         known = set(seen)
         for _ in range(1000):
             design = self.problem.canonical(self.problem.space.drawn(self.random, 1))[0]
             if design.tobytes() not in known:
-                named = zip(self.problem.space.parameters, design, strict=True)
-                self.study.enqueue_trial({p.key: _named(p, code) for p, code in named})
+                self.study.enqueue_trial(self.seen.params(design))
                 return
 
     def _look(self) -> tuple[dict[bytes, Any], list[Any]]:
@@ -217,14 +211,10 @@ class Sharing:
         """Tell what is known of a trial's design, columns [1]; the whole answer where nobody has told it yet."""
         from optuna.exceptions import UpdateFinishedTrialError
 
-        worst = [-HUGE if sense == "maximize" else HUGE for sense in self.goals.directions]
-        values, names = self.goals.values(columns)[0], (*self.goals.constraints, "mapping")
         try:
             if whole:
                 trial.set_user_attr("answers", {name: float(column[0]) for name, column in columns.items()})
-            for name, short in zip(names, self.goals.shortfalls(columns)[0], strict=True):
-                trial.set_constraint(name, float(np.nan_to_num(short, nan=HUGE, posinf=HUGE, neginf=-HUGE)))
-            self.study.tell(trial, [float(v) if np.isfinite(v) else w for v, w in zip(values, worst, strict=True)])
+            self.telling.tell(self.study, [trial], columns)
         except UpdateFinishedTrialError:
             pass  # others took this worker for dead; the answer is on its disk
 

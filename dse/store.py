@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +39,36 @@ def _finite(content: Any) -> Any:
     return content.item() if isinstance(content, np.generic) else content
 
 
+@dataclass(frozen=True)
+class Batch:
+    """How far a search was after a batch: designs evaluated, seconds taken, rows kept, all since it began."""
+
+    evaluated: int
+    seconds: float
+    rows: int
+
+
 class Trials:
     """Designs and their answers in `folder`/trials/*.parquet, one file a batch."""
 
     def __init__(self, folder: Path, keys: Sequence[str]) -> None:
         self.folder, self.keys = folder / "trials", list(keys)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._begun = time.perf_counter() - max((counts[3] / 1000 for counts in self._counts()), default=0.0)
 
     def parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
 
     def append(self, designs: np.ndarray, columns: Mapping[str, np.ndarray], counts: Sequence[int]) -> None:
         """Add a batch; `counts`: how many designs an enumeration has been through after it, how many of the batch were
-        evaluated, how many were feasible. They are part of the file's name, so that they are kept or lost with it."""
+        evaluated, how many were feasible. They are part of the file's name, so that they are kept or lost with it, and
+        so are the milliseconds that the search has taken, those before it was interrupted too."""
         import pandas as pd
 
         coded = {f"{CODE}{key}": designs[:, i] for i, key in enumerate(self.keys)}
         frame = pd.DataFrame(coded | dict(columns))
-        path = self.folder / f"{len(self.parts()):06d}-{'-'.join(map(str, counts))}.parquet"
+        numbers = [*counts, round((time.perf_counter() - self._begun) * 1000)]
+        path = self.folder / f"{len(self.parts()):06d}-{'-'.join(map(str, numbers))}.parquet"
         frame.to_parquet(path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
 
@@ -67,8 +81,18 @@ class Trials:
         counts = self._counts()
         return sum(count[1] for count in counts), sum(count[2] for count in counts)
 
+    def batches(self) -> list[Batch]:
+        """How far the search was after each batch."""
+        from pyarrow.parquet import read_metadata
+
+        rows = np.cumsum([read_metadata(path).num_rows for path in self.parts()], dtype=int)
+        counts = np.array(self._counts(), dtype=int).reshape(-1, 4)
+        evaluated, seconds = np.cumsum(counts[:, 1]), counts[:, 3] / 1000
+        return [Batch(*each) for each in zip(evaluated.tolist(), seconds.tolist(), rows.tolist(), strict=True)]
+
     def _counts(self) -> list[list[int]]:
-        return [[int(word) for word in path.stem.split("-")[1:]] for path in self.parts()]
+        """Covered, evaluated, feasible, milliseconds; zero where runs before kept none."""
+        return [[*map(int, path.stem.split("-")[1:]), 0][:4] for path in self.parts()]
 
     def load(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """All designs and their answers, in the order they were evaluated."""

@@ -23,6 +23,7 @@ from dse.metrics import Metrics, meanings
 from dse.opened import opening_of, opening_section, opening_words
 from dse.passwords import without_passwords
 from dse.problem import Problem
+from dse.progress import Reference, own_words, progress
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
@@ -135,11 +136,21 @@ def listed(changed: Sequence[str]) -> str:
     return "; ".join([*changed[:MOST_CHANGES], *([f"and {more} more"] if more > 0 else [])])
 
 
-def finish(session: Session, problem: Problem, goals: Goals, trials: Trials, seconds: dict[str, float]) -> None:
-    """Write the trial table, the front, the study and the report, and say what was found."""
+def finish(
+    session: Session,
+    problem: Problem,
+    goals: Goals,
+    trials: Trials,
+    seconds: dict[str, float],
+    reference: Reference | None = None,
+) -> None:
+    """Write the trial table, the front, the study and the report, and say what was found; `reference`: what progress
+    is held against, else the run's own front."""
     designs, columns = trials.load()
+    held = reference or Reference.of(goals, columns, own_words(session.config["search"]))
     write_trials(session.folder / "trials.parquet", problem, designs, columns)
-    study = describe(session, problem, goals, trials, designs, columns) | {"seconds": seconds}
+    study = describe(session, problem, goals, trials, designs, columns)
+    study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
     write_json(session.folder / "study.json", study)
     write_front(session.folder / "front.csv", study)
     write_report_of(session.folder)

@@ -10,6 +10,7 @@ from typing import Any
 from dse.console import console, digits, table
 from dse.findings import labelled
 from dse.metrics import SECTIONS
+from dse.progress import in_words
 from dse.results import DEGREES, head
 
 MOST_ROWS = 30  # rows of the front that the terminal shows
@@ -76,6 +77,7 @@ def show(study: Mapping[str, Any], folder: Path) -> None:
         f"more rows in front.csv: {len(points) - MOST_ROWS}" if len(points) > MOST_ROWS else "",
         f"the same for all of them: {', '.join(notes)}" if notes else "",
         *study["finding"],
+        in_words(study["progress"]),
         f"report      {folder / 'report.html'}",
     ):
         if words:

@@ -62,6 +62,7 @@ def explore(config: Any) -> None:
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
+    from dse.reference import read_reference
     from dse.robust import question
     from dse.store import Trials
 
@@ -72,6 +73,7 @@ def explore(config: Any) -> None:
     study.refuse_changes(session)
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")
+    reference = read_reference(session, goals)
     problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
     try:
         with scale.spread(question(problem, goals, session.config, session.seed)) as asked:
@@ -82,7 +84,7 @@ def explore(config: Any) -> None:
         if study.begun(session):
             console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
         raise
-    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start})
+    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
     record(session.folder, session.config["tracking"])
 
 
