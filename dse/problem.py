@@ -117,7 +117,7 @@ class Problem:
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
         """Answers about designs [designs, parameters] as flat columns, such as `metrics.power`."""
         columns: dict[str, np.ndarray] = {}
-        for kind, rows in self._by_kind(designs):
+        for kind, rows in self.by_kind(designs):
             for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
                 for name, values in self._answers(designs[chunk], self.kind(kind)).items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
@@ -159,7 +159,7 @@ class Problem:
         used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
         return [(tuple(row), np.flatnonzero(index.ravel() == i)) for i, row in enumerate(used)]
 
-    def _by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
+    def by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
         """Rows of designs by pytree structure."""
         kinds: dict[Any, list[np.ndarray]] = {}
         for structure, rows in self._by_structure(designs):
