@@ -97,6 +97,14 @@ class Coordinates:
         """Points [designs, coordinates] of designs [designs, parameters]."""
         return np.concatenate([axis.points(designs[:, i]) for i, axis in enumerate(self.axes)], axis=1)
 
+    def spread(self, drawn: np.ndarray) -> np.ndarray:
+        """Points of numbers from 0 to 1, one for each parameter, [designs, parameters]: sizes as they are, an equal
+        share of them for each option."""
+        found = []
+        for axis, share in zip(self.axes, drawn.T, strict=True):
+            found.append(share[:, None] if isinstance(axis, Size) else axis.points(np.floor(share * axis.width)))
+        return np.concatenate(found, axis=1)
+
     def designs(self, points: np.ndarray) -> np.ndarray:
         """The designs that points are rounded to."""
         found = [axis.codes(points[:, part]) for axis, part in zip(self.axes, self.parts, strict=True)]

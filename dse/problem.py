@@ -18,6 +18,7 @@ from dse.grids import Grids, grids, place, seen_from
 from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
 from dse.schema import nearest, paths, recheck, rule_at
+from dse.slopes import Columns, slopes
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.template import Template, leaf_index, template
 
@@ -122,6 +123,11 @@ class Problem:
                 for name, values in self._answers(designs[chunk], self.kind(kind)).items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
+
+    def slopes(self, designs: np.ndarray, columns: Columns, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Slopes of the named answers along the coordinates of the space, [designs, coordinates]; columns : the answers
+        about these designs."""
+        return slopes(self, designs, columns, names)
 
     def choices(self, design: np.ndarray) -> Grid:
         """The mappings of its machine that a design tries."""
