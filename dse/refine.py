@@ -21,6 +21,9 @@ from dse.store import Trials
 Starts = tuple[np.ndarray, np.ndarray]  # points [starts, coordinates], weights [starts, objectives]
 NEAR = 0.05  # of the front's extent: a point nearer to the best by an objective aims at it no more than this
 IDLE = 20  # rounds in which nothing new was met, after which the space counts as exhausted
+ANEW = 0.5  # share of starts of a later round that are spread over the space again
+APART = 0.25  # share of starts from fronts of single structures
+SHAKEN = 0.2  # deviation of a start from the design of a front that it is made of, in coordinates
 MIXED = 0.3  # share of chance in the weights of a start from a gap
 FADING = (0.9, 0.99)  # of the running means of slopes and of their squares, the usual ones for few steps
 
@@ -93,7 +96,7 @@ class Refining:
             shown = idle = 0
             while self.left > 0 and idle < IDLE:
                 before = len(self.archive.met)
-                self._round(self._from_gaps() if new and before else self._spread())
+                self._round(self._starts() if new and before else self._spread(self.search.batch))
                 new = len(self.archive.met) > before
                 idle = 0 if new else idle + 1
                 advance(len(self.archive.met) + len(self.known) - shown)
@@ -101,34 +104,53 @@ class Refining:
         rest = time.perf_counter() - begun - self.archive.seconds - self.seconds
         return {"evaluate": self.archive.seconds, "slopes": self.seconds, "sampler": rest}
 
-    def _spread(self) -> Starts:
+    def _starts(self) -> Starts:
+        """From gaps of the front, from fronts of single structures, which others may hide, and anew."""
+        anew, apart = round(ANEW * self.search.batch), round(APART * self.search.batch)
+        designs, columns = self._met()
+        parts = [self._from_gaps(designs, columns, self.search.batch - anew - apart)]
+        if apart:
+            parts += self._from_structures(designs, columns, apart)
+        if anew:
+            parts += [self._spread(anew)]
+        points, weights = zip(*parts, strict=True)
+        return np.concatenate(points), np.concatenate(weights)
+
+    def _spread(self, count: int) -> Starts:
         """A Latin hypercube of designs, so that every option and every size has its share of them; any weights."""
         from scipy.stats.qmc import LatinHypercube
 
-        count = self.search.batch
-        space = self.problem.space
-        drawn = LatinHypercube(len(space.parameters), rng=self.random).random(count)
+        drawn = LatinHypercube(len(self.problem.space.parameters), rng=self.random).random(count)
         points = self.coordinates.spread(drawn)
         return points, self.random.dirichlet(np.ones(len(self.goals.objectives)), count)
 
-    def _from_gaps(self) -> Starts:
-        """Designs of the front, those beside its largest gaps first, moved a little, each aiming where it lies."""
-        designs, columns = self._met()
+    def _from_structures(self, designs: np.ndarray, columns: Columns, count: int) -> list[Starts]:
+        """Of structures by chance, each from the gaps of its own front."""
+        used, index = np.unique(self.problem.space.structures(designs), axis=0, return_inverse=True)
+        found = []
+        order = self.random.permutation(len(used))
+        for share in np.bincount(np.arange(count) % len(used), minlength=len(used)):
+            if share:
+                rows = np.flatnonzero(index.ravel() == order[len(found)])
+                found.append(self._from_gaps(designs[rows], {n: v[rows] for n, v in columns.items()}, share))
+        return found
+
+    def _from_gaps(self, designs: np.ndarray, columns: Columns, count: int) -> Starts:
+        """Designs of the front of these, those beside its largest gaps first, moved a little, each aiming where it
+        lies."""
         front = self.goals.front(columns)
         if not len(front):
-            front = self.goals.nearest(columns, self.search.batch)
-        count = self.search.batch
+            front = self.goals.nearest(columns, count)
         aims = self._aims(np.ones((len(front), len(self.goals.objectives))))
         heights, _ = aims.parts({name: values[front] for name, values in columns.items()})
         order = np.resize(np.argsort(-crowding(heights), kind="stable"), count)
         towards = 1 / (np.maximum(heights[order], 0.0) + NEAR)
         weights = towards / towards.sum(axis=1, keepdims=True)
         chance = self.random.dirichlet(np.ones(weights.shape[1]), count)
-        weights = (1 - MIXED) * weights + MIXED * chance
         points = self.coordinates.points(designs[front[order]])
-        moved = points + self.random.normal(0.0, self.search.stride, points.shape)
+        moved = points + self.random.normal(0.0, SHAKEN, points.shape)
         again = self._rounded(self.coordinates.nearest(moved))
-        return self.coordinates.points(again), weights
+        return self.coordinates.points(again), (1 - MIXED) * weights + MIXED * chance
 
     def _round(self, starts: Starts) -> bool:
         """Every start follows its slopes; then what lies beside the best design of each is tried. False where the
