@@ -21,9 +21,9 @@ from dse.store import Trials
 Starts = tuple[np.ndarray, np.ndarray]  # points [starts, coordinates], weights [starts, objectives]
 NEAR = 0.05  # of the front's extent: a point nearer to the best by an objective aims at it no more than this
 IDLE = 20  # rounds in which nothing new was met, after which the space counts as exhausted
-ANEW = 0.5  # share of starts of a later round that are spread over the space again
-APART = 0.25  # share of starts from fronts of single structures
-SHAKEN = 0.2  # deviation of a start from the design of a front that it is made of, in coordinates
+ANEW = 0.125  # share of starts of a later round that are spread over the space again
+APART = 0.5  # share of starts from fronts of single structures
+SHAKEN = 0.1  # deviation of a start from the design of a front that it is made of, in coordinates
 MIXED = 0.3  # share of chance in the weights of a start from a gap
 FADING = (0.9, 0.99)  # of the running means of slopes and of their squares, the usual ones for few steps
 
