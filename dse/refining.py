@@ -61,7 +61,7 @@ class Refining:
         """Every start follows its slopes; then what lies beside the best design of each is tried."""
         points, weights = starts
         best, least = self._rounded(points), np.full(len(points), np.inf)
-        pace = Pace(self.search.stride, points)
+        pace = Pace(self.search.stride, self.search.steps, points)
         for _ in range(self.search.steps):
             designs = self._rounded(points)
             columns = self._evaluate(designs)
@@ -131,10 +131,10 @@ class Refining:
 
 class Pace:
     """Adam's steps [Kingma and Ba, ICLR 2015]: running means of slopes over the root of those of their squares, so that
-    a coordinate's step does not depend on the unit of what is lowered."""
+    a coordinate's step does not depend on the unit of what is lowered. Evenly shorter from the first to the last."""
 
-    def __init__(self, stride: float, points: np.ndarray) -> None:
-        self.stride, self.steps = stride, 0
+    def __init__(self, stride: float, most: int, points: np.ndarray) -> None:
+        self.stride, self.most, self.steps = stride, most, 0
         self.mean, self.square = np.zeros_like(points), np.zeros_like(points)
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
@@ -144,4 +144,5 @@ class Pace:
         self.mean = slow * self.mean + (1 - slow) * gradient
         self.square = fast * self.square + (1 - fast) * gradient**2
         mean, square = self.mean / (1 - slow**self.steps), self.square / (1 - fast**self.steps)
-        return self.stride * mean / (np.sqrt(square) + 1e-12)
+        shorter = 1 - (self.steps - 1) / self.most
+        return self.stride * shorter * mean / (np.sqrt(square) + 1e-12)

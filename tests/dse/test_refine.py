@@ -32,7 +32,7 @@ BUDGET = 120
 
 
 class Bowl:
-    """Rate p^0.5 q^0.3 r^0.2, energy p / q + q / p and cost p + q + r of two machines, one dear and fast. All four sizes
+    """Rate p^0.5 q^0.3 r^0.2, energy p / q + q / p and cost p + q + r of two machines, one dear and fast: all sizes
     pay and cost, so that a front runs through the middle of the space. Memory is for machines with p q >= 8."""
 
     def __init__(self, space: Space) -> None:
