@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dse.refine import Refinement, Sloped
 
 IDLE = 20  # rounds one after the other in which nothing new was met, after which the space counts as exhausted
-FADING = (0.9, 0.99)  # of the running means of slopes and of their squares: few steps, so squares fade fast
+FADING = (0.7, 0.9)  # of the running means of slopes and of their squares; there are few steps, so both fade fast
 
 
 class Refining:
@@ -130,8 +130,9 @@ class Refining:
 
 
 class Pace:
-    """Adam's steps [Kingma and Ba, ICLR 2015]: running means of slopes over the root of those of their squares, so that
-    a coordinate's step does not depend on the unit of what is lowered. Evenly shorter from the first to the last."""
+    """Adam's steps [Kingma and Ba, ICLR 2015] on slopes over their largest part: running means over the root of those
+    of squares. So no step depends on the unit of what is lowered, and none is short for long after a wall. Evenly
+    shorter from the first step to the last."""
 
     def __init__(self, stride: float, most: int, points: np.ndarray) -> None:
         self.stride, self.most, self.steps = stride, most, 0
@@ -139,10 +140,12 @@ class Pace:
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
         """How far to go against the gradient, [starts, coordinates]."""
+        largest = np.abs(gradient).max(axis=1, keepdims=True)
+        gradient = gradient / np.where(largest > 0, largest, 1.0)
+        shorter = 1 - self.steps / self.most
         self.steps += 1
         slow, fast = FADING
         self.mean = slow * self.mean + (1 - slow) * gradient
         self.square = fast * self.square + (1 - fast) * gradient**2
         mean, square = self.mean / (1 - slow**self.steps), self.square / (1 - fast**self.steps)
-        shorter = 1 - (self.steps - 1) / self.most
         return self.stride * shorter * mean / (np.sqrt(square) + 1e-12)

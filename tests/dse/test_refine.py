@@ -10,6 +10,7 @@ from typing import Any
 import moocore
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 from small import GOALS, rows, same
 
 from dse.compose import compose, plain
@@ -114,17 +115,16 @@ def share(goals: Goals, columns: Columns, everything: Columns) -> float:
 
 
 def test_it_comes_nearer_to_the_front_than_chance_does_with_as_many_evaluations() -> None:
-    """Over 20 seeds; slopes are counted as evaluations. The chance that the better of two equal methods wins 17 of 20
-    is 0.1 %."""
+    """Over 20 seeds; slopes are counted as evaluations. Ranks, as shares of a hypervolume are bounded and skewed."""
     question = Bowl(GRID)
     every = GRID.designs(0, int(GRID.size))
-    everything, wins = question.evaluate(every), 0
+    everything, ours, theirs = question.evaluate(every), [], []
     for seed in range(20):
-        ours, _ = refined(seed)
-        theirs = every[np.random.default_rng(seed).choice(len(every), BUDGET, replace=False)]
-        shares = [share(GOALS, question.evaluate(designs), everything) for designs in (ours, theirs)]
-        wins += shares[0] > shares[1]
-    assert wins >= 17
+        drawn = every[np.random.default_rng(seed).choice(len(every), BUDGET, replace=False)]
+        ours.append(share(GOALS, question.evaluate(refined(seed)[0]), everything))
+        theirs.append(share(GOALS, question.evaluate(drawn), everything))
+    assert np.median(ours) > np.median(theirs)
+    assert mannwhitneyu(ours, theirs, alternative="greater").pvalue < 0.01
 
 
 @pytest.mark.parametrize("budget", [1, 5, 13, 120])
