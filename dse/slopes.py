@@ -14,6 +14,7 @@ from dse.coordinates import Coordinates, Size
 from dse.evaluate import Candidate, evaluate
 from dse.grids import Grids
 from dse.mapping import Grid, Wanted, complete
+from dse.metrics import more_is_better
 from dse.ready import prepared
 from dse.step import in_loops
 from models.counts import relaxed
@@ -39,13 +40,14 @@ def slopes(problem: Problem, designs: np.ndarray, columns: Columns, names: Seque
             held = Grid(*(columns[f"mapping.{name}"][padded] for name in Grid._fields))
             candidates = problem.stacked(designs[padded], kind)
             along = directions(problem, designs[padded], kind)
-            slope = slopes_of_each(candidates, along, held, kind.grid, problem.wanted, kind.varied, tuple(names))
-            for name, values in zip(names, jax.device_get(slope), strict=True):
-                found[name][chunk] = values[: len(chunk)]
+            asked = (problem.wanted, kind.varied, tuple(names), fanned(problem, kind))
+            slope = jax.device_get(slopes_of_each(candidates, along, held, kind.grid, *asked))
+            for i, name in enumerate(names):
+                found[name][chunk] = slope[: len(chunk), :, i]
     return found
 
 
-@functools.partial(jax.jit, static_argnames=("wanted", "varied", "names"))
+@functools.partial(jax.jit, static_argnames=("wanted", "varied", "names", "fanned"))
 def slopes_of_each(
     candidates: Candidate,
     along: Any,
@@ -54,29 +56,53 @@ def slopes_of_each(
     wanted: Wanted,
     varied: tuple[bool, ...],
     names: tuple[str, ...],
-) -> list[Any]:
-    """Slopes of the named answers [candidates, directions], each candidate under one mapping.
+    fanned: tuple[int, ...],
+) -> Any:
+    """Slopes of the named answers [candidates, directions, answers], each candidate under one mapping.
 
-    along : of the varied leaves, [candidates, directions, leaves]. Derivatives are taken forward: there are few
-    directions, and the model settles in loops.
+    along : of the varied leaves, [candidates, directions, leaves]; fanned : the directions that lead to more chips.
+    Those are used as they serve the mapping's objective best: by more replicas, larger tensor groups or more stages.
+    Derivatives are taken forward: there are few directions, and the model settles in loops.
     """
-    shape = jax.tree.structure(candidates)
+    shape, served = jax.tree.structure(candidates), f"metrics.{wanted.objective}"
+    sign = -1.0 if more_is_better(wanted.objective) else 1.0
 
     def one(leaves: Any, along: Any, choice: Grid) -> Any:
-        def answers(moving: Any) -> Any:
+        def answers(moving: Any, grown: Any) -> Any:
             numbers = iter(moving)
             every = [next(numbers) if varies else leaf for leaf, varies in zip(leaves, varied, strict=True)]
             candidate = jax.tree.unflatten(shape, every)
+            laid = choice._replace(tensor=choice.tensor * grown[0], pipeline=choice.pipeline * grown[1])
             with relaxed(), in_loops():
                 ready = prepared(candidate, choices, wanted)
-                answer = evaluate(candidate, complete(candidate, wanted, choice), ready)
-            return [functools.reduce(getattr, name.split("."), answer) for name in names]
+                answer = evaluate(candidate, complete(candidate, wanted, laid), ready)
+            return jnp.stack([functools.reduce(getattr, name.split("."), answer) for name in (served, *names)])
+
+        def slope(direction: Any, growth: Any) -> Any:
+            return jax.jvp(answers, (moving, jnp.ones(2)), (direction, growth))[1]
 
         moving = jnp.stack([leaf for leaf, varies in zip(leaves, varied, strict=True) if varies])
-        return jax.vmap(lambda direction: jax.jvp(answers, (moving,), (direction,))[1])(along)
+        rates = jnp.stack([(row / moving).sum() for row in along[jnp.array(fanned, int)]]) if fanned else jnp.zeros(0)
+        grown = jnp.concatenate([jnp.zeros((len(along), 2)), *(rates[:, None] * unit for unit in jnp.eye(2))])
+        wide = jnp.array(fanned, int)
+        found = jax.vmap(slope)(jnp.concatenate([along, along[wide], along[wide]]), grown)
+        ways = jnp.stack([found[wide], *jnp.split(found[len(along) :], 2)])  # [ways, fanned, answers]
+        best = jnp.argmin(sign * ways[:, :, 0], axis=0)
+        chosen = jnp.take_along_axis(ways, best[None, :, None], axis=0)[0]
+        return found[: len(along)].at[wide].set(chosen)[:, 1:]
 
     axes = [0 if varies else None for varies in varied]
     return jax.vmap(one, in_axes=(axes, 0, 0))(jax.tree.leaves(candidates), along, held)
+
+
+def fanned(problem: Problem, kind: Kind) -> tuple[int, ...]:
+    """The coordinates of the fan-outs of the machine that decodes."""
+    parts, parameters = Coordinates(problem.space).parts, problem.space.parameters
+    return tuple(
+        parts[column].start
+        for column, _ in kind.places
+        if parameters[column].key.startswith("hw.levels.") and parameters[column].key.endswith(".fanout")
+    )
 
 
 def directions(problem: Problem, designs: np.ndarray, kind: Kind) -> np.ndarray:
