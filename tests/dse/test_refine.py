@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import moocore
 import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
-from small import GOALS, rows, same
+from small import GOALS, rows, same, small_problem
+from small import SPACE as SMALL
 
 from dse.compose import compose, plain
 from dse.coordinates import Coordinates
 from dse.goals import Columns, Goals
 from dse.neighbours import neighbours
+from dse.problem import Problem
 from dse.refine import Refinement
 from dse.refining import Refining
+from dse.slopes import directions
 from dse.space import Files, Interval, Space, Values
 from dse.starts import crowding
 from dse.store import Trials
@@ -239,3 +243,49 @@ def test_the_ends_of_a_front_and_what_lies_apart_are_the_least_crowded() -> None
     apart = crowding(heights)
     assert np.isinf(apart[[0, 4]]).all()
     assert apart[3] > apart[2] > apart[1]
+
+
+def test_along_an_option_a_machine_mixes_with_the_other_and_along_a_size_its_logarithm_grows() -> None:
+    """Of the leaves that vary: by first order they reach exactly those of the other file; 0 to another structure."""
+    space = SMALL | {"format": ["mxint8", "mxint4_weights"]}
+    problem = small_problem(space=space)
+    found, design = Coordinates(problem.space), np.array([[1.0, 0.0, 1.0, 0.0, 2.0]])
+    kind = problem.kind(jax.tree.structure(problem.template((1, 0)).candidate))
+    moved = directions(problem, design, kind)[0]
+    here, there = (np.array(jax.tree.leaves(problem.template(files).candidate), float) for files in ((1, 0), (1, 1)))
+    sizes = [leaf for _, leaf in kind.places]
+    varied = [leaf for leaf in np.flatnonzero(kind.varied) if leaf not in sizes]
+    columns = np.searchsorted(np.flatnonzero(kind.varied), varied)
+    memory, formats, cores = found.parts[0], found.parts[1], found.parts[2]
+    assert np.array_equal(here[varied] + moved[formats][1, columns], there[varied])
+    assert not moved[formats][0].any()
+    assert not moved[memory].any()
+    assert np.abs(moved[cores]).sum() == pytest.approx(256 * np.log(512 / 128))
+
+
+@pytest.mark.slow
+def test_slopes_of_a_machine_are_those_of_its_answers(problem: Problem, tmp_path: Path) -> None:
+    """Against differences of exact answers along the clock, which nothing rounds, a tenth of a per cent to both sides:
+    answers have seven digits, so the differences have four."""
+    line = small_problem(space=SMALL | {"hw.chip.engine.frequency": {"low": "0.5 GHz", "high": "1.0 GHz", "log": True}})
+    names = ["metrics.time_per_output_token", "metrics.energy_per_token", "metrics.cost_per_million_tokens"]
+    column, step = 2, 1e-3
+    design = np.array([[1.0, 1.0, 0.7e9, 1.0]])
+    sides = np.repeat(design, 3, axis=0)
+    sides[:, column] *= np.exp([-step, 0.0, step])
+    columns = line.evaluate(sides)
+    middle = {name: values[1:2] for name, values in columns.items()}
+    along = Coordinates(line.space).parts[column].start
+    for name, slope in line.slopes(design, middle, names).items():
+        difference = (columns[name][2] - columns[name][0]) / (2 * step) * np.log(2)
+        assert slope[0, along] == pytest.approx(difference, rel=1e-3, abs=1e-4 * columns[name][1]), name
+
+
+@pytest.mark.slow
+def test_a_small_machine_is_refined(problem: Problem, tmp_path: Path) -> None:
+    trials = trials_in(tmp_path, problem.space)
+    Refinement(evaluations=60, batch=8, steps=3, tries=4, stride=0.35).run(problem, GOALS, trials, seed=1)
+    designs, columns = trials.load()
+    everything = problem.evaluate(problem.space.designs(0, int(problem.space.size)))
+    assert len(set(rows(designs))) == len(designs)
+    assert share(GOALS, columns, everything) > 0.9
