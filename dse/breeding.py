@@ -15,6 +15,7 @@ from pymoo.operators.selection.tournament import TournamentSelection
 from dse.archive import Question
 from dse.goals import Columns, Goals
 from dse.lines import Lines
+from dse.start import begun_from
 from dse.variation import Begin, Best, Canonical, Mix, Step, Unmet, winners
 
 HUGE = 1e30  # told in place of an answer that is not a number
@@ -48,7 +49,7 @@ class Breeding:
         self.algorithm: Any = GeneticAlgorithm(
             pop_size=search.population,
             n_offsprings=search.batch,
-            sampling=Begin(search.start),
+            sampling=Begin(begun_from(question, search.start)),
             selection=TournamentSelection(func_comp=winners, pressure=ENTRANTS),
             crossover=Mix(),
             mutation=Step(),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
-
-import numpy as np
+from typing import Any
 
 from dse.archive import Archive, Question
 from dse.console import bar
 from dse.goals import Goals
 from dse.schema import counted
+from dse.start import checked_start
 from dse.store import Trials
 
 
@@ -20,17 +19,18 @@ class Evolve:
     """`evaluations` different designs in generations of `batch`, bred from the best that are known.
 
     population : designs of the first generation, and the least number of parents;
-    start : designs to begin with, [designs, parameters], before those that are drawn.
+    start : designs to begin with, see dse/start.py
     """
 
     evaluations: int
     population: int
     batch: int
-    start: Sequence[Sequence[float]] | np.ndarray | None = None
+    start: list[Any] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in ("evaluations", "population", "batch"):
             setattr(self, name, counted(f"search.{name}", getattr(self, name)))
+        self.start = checked_start(self.start)
 
     def run(self, problem: Question, goals: Goals, trials: Trials, seed: int) -> dict[str, float]:
         """Evaluate into `trials`. Returns seconds by part.

@@ -11,6 +11,7 @@ from dse.metrics import Mapping
 from dse.schedule import cut_of
 from hw.heat import State
 from hw.system import System
+from models.counts import ceil
 from models.model import Model
 from models.numerics import Formats
 
@@ -32,7 +33,7 @@ def held_bytes(
 ) -> tuple[Any, Any, Any]:
     """Bytes of weights, of the cache of all sequences at `context` tokens each, and of the activations of a pass of
     `tokens` tokens, on the fullest chip."""
-    sequences = jnp.ceil(mapping.batch / mapping.attention_data)
+    sequences = ceil(mapping.batch / mapping.attention_data)
     cache = sequences * cache_bytes(model, formats, mapping, layers, context)
     activations = 2 * tokens * model.hidden * formats.activations.bytes
     return weight_bytes(model, formats, mapping, layers), cache, activations

@@ -17,6 +17,7 @@ from dse.metrics import Answer, Mapping, more_is_better
 from dse.schema import nearest
 from dse.steady import Ready
 from hw.system import System
+from models.counts import ceil
 
 GOODPUT = ("goodput", "goodput_users")
 DEGREES = ("tensor", "sequence", "attention_data", "expert", "pipeline", "data")
@@ -195,7 +196,7 @@ def laid(system: System, choice: Grid, wanted: Wanted, users: Any) -> Mapping:
     """The mapping of these degrees onto a machine: as many replicas as fit, the users spread evenly over them."""
     devices = choice.tensor * choice.attention_data * choice.pipeline
     data = wanted.data if wanted.data else jnp.maximum(system.replicas(devices), 1)
-    batch = wanted.batch if wanted.batch else jnp.ceil(users / data)
+    batch = wanted.batch if wanted.batch else ceil(users / data)
     users = batch * data if wanted.batch else users
     return Mapping(**(choice._asdict() | {"data": data, "batch": batch, "users": users}))
 

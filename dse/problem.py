@@ -18,6 +18,7 @@ from dse.grids import Grids, grids, place, seen_from
 from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
 from dse.schema import nearest, paths, recheck, rule_at
+from dse.slopes import Columns, slopes
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.template import Template, leaf_index, template
 from hw.units import Rule
@@ -127,7 +128,7 @@ class Problem:
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
         """Answers about designs [designs, parameters] as flat columns, such as `metrics.power`."""
         columns: dict[str, np.ndarray] = {}
-        for kind, rows in self._by_kind(designs):
+        for kind, rows in self.by_kind(designs):
             for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
                 for name, values in self._answers(designs[chunk], self.kind(kind)).items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
@@ -136,7 +137,7 @@ class Problem:
     def under_places(self, designs: np.ndarray, places: np.ndarray, batch: int) -> dict[str, np.ndarray]:
         """Answers about designs as flat columns, each under the mapping at its place in the grid."""
         columns: dict[str, np.ndarray] = {}
-        for kind, rows in self._by_kind(designs):
+        for kind, rows in self.by_kind(designs):
             shared = self.kind(kind)
             for chunk in np.split(rows, range(batch, len(rows), batch)):
                 padded = np.concatenate([chunk, np.repeat(chunk[:1], batch - len(chunk))])
@@ -146,6 +147,11 @@ class Problem:
                 for name, values in found.items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
+
+    def slopes(self, designs: np.ndarray, columns: Columns, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Slopes of the named answers along the coordinates of the space, [designs, coordinates]; columns : the answers
+        about these designs."""
+        return slopes(self, designs, columns, names)
 
     def choices(self, design: np.ndarray) -> Grid:
         """The mappings of its machine that a design tries."""
@@ -187,7 +193,7 @@ class Problem:
         used, index = np.unique(self.space.structures(designs), axis=0, return_inverse=True)
         return [(tuple(row), np.flatnonzero(index.ravel() == i)) for i, row in enumerate(used)]
 
-    def _by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
+    def by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
         """Rows of designs by pytree structure."""
         kinds: dict[Any, list[np.ndarray]] = {}
         for structure, rows in self._by_structure(designs):

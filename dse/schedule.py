@@ -15,6 +15,7 @@ from hw.heat import State
 from hw.link import Transfer
 from hw.system import System
 from models.batch import Batch
+from models.counts import ceil
 from models.model import Model
 from models.numerics import Formats
 from models.operators import Work
@@ -30,7 +31,7 @@ def cut_of(mapping: Mapping) -> Cut:
 def micro_batch(mapping: Mapping) -> Any:
     """Sequences that an attention group of one stage steps at once: the batch is spread over stages and groups, at
     least one each."""
-    return jnp.maximum(1.0, jnp.ceil(mapping.batch / (mapping.pipeline * mapping.attention_data)))
+    return jnp.maximum(1.0, ceil(mapping.batch / (mapping.pipeline * mapping.attention_data)))
 
 
 def in_flight(mapping: Mapping) -> Any:
@@ -105,7 +106,7 @@ def path(system: System, model: Model, mapping: Mapping, parts: Parts) -> Pass:
 
 def slots(layers: Any, stages: Any, layer: Any, head: Any) -> Any:
     """Layers that every stage must have time for: the one with the head gives up as many layers as it is long."""
-    return jnp.ceil((layers + jnp.ceil(head / layer)) / stages)
+    return ceil((layers + ceil(head / layer)) / stages)
 
 
 def pace(layers: Any, stages: Any, layer: Any, head: Any) -> Any:

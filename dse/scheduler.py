@@ -15,6 +15,7 @@ from dse.schedule import in_flight, micro_batch, waiting
 from dse.step import Energies, Pass, Times, total
 from hw.units import count
 from models.batch import Batch
+from models.counts import ceil
 from models.model import Model
 from models.serving import Serving
 
@@ -204,7 +205,7 @@ class Chunked(Scheduler):
         return jnp.minimum(self.chunk, serving.fresh)
 
     def _chunks(self, serving: Serving) -> Any:
-        return jnp.ceil(serving.fresh / self.chunk)
+        return ceil(serving.fresh / self.chunk)
 
     def _share(self, serving: Serving, mapping: Mapping) -> Any:
         """Share of the passes that carry a chunk, did all sequences decode; above 1 where they are too many."""

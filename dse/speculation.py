@@ -19,6 +19,7 @@ from hw.heat import State
 from hw.link import Link
 from hw.system import System
 from hw.units import count, fraction
+from models.counts import ceil
 from models.model import Model
 from models.numerics import Formats
 from models.serving import Serving
@@ -160,7 +161,7 @@ def _groups(mapping: Mapping) -> Any:
 
 def _whole(sequences: Any, apart: Apart | None) -> Any:
     """Sequences of a group of the draft's own machine, whole ones."""
-    return sequences if apart is None else jnp.maximum(1.0, jnp.ceil(sequences))
+    return sequences if apart is None else jnp.maximum(1.0, ceil(sequences))
 
 
 def pair_of(draft: Draft, system: System, state: State, formats: Formats, apart: Apart | None) -> Pair:

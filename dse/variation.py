@@ -5,7 +5,7 @@ Individuals are the places of designs on lines, [individuals, parameters] (see `
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -31,15 +31,13 @@ CROWDED, CROWDED_STEP = 15.0, 20.0  # how near children stay on intervals when p
 class Begin(Sampling):
     """Given designs, and others drawn uniformly."""
 
-    def __init__(self, start: Sequence[Sequence[float]] | np.ndarray | None) -> None:
+    def __init__(self, start: np.ndarray) -> None:
         super().__init__()
         self.start = start
 
     def _do(self, problem: Any, n_samples: int, *args: Any, random_state: Any = None, **kwargs: Any) -> Any:
         drawn = problem.lines.places(problem.question.space.drawn(random_state, n_samples))
-        if self.start is None or not len(self.start):
-            return drawn
-        return np.concatenate([problem.lines.places(np.asarray(self.start, dtype=float)), drawn])
+        return np.concatenate([problem.lines.places(self.start), drawn])
 
 
 class Canonical(Repair):

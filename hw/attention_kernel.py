@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from hw.kernel import Device, Kernel, KernelWork, Operands
 from hw.units import count, fraction, quantity
+from models.counts import ceil
 from models.operators import CacheProduct
 
 FEW = 8.0  # tokens of a head and sequence up to which libraries run the kernel of steps
@@ -41,7 +42,7 @@ class PromptAttention(eqx.Module):
     def work(self, operator: CacheProduct, context: Any, width: Any, operands: Operands, device: Device) -> KernelWork:
         """Of one of both products."""
         tokens = jnp.maximum(operator.tokens, 1.0)
-        units = operator.products * operator.vectors / tokens * jnp.ceil(tokens / self.rows)
+        units = operator.products * operator.vectors / tokens * ceil(tokens / self.rows)
         columns = width + self.softmax * self.element / operands.held
         each = 2 * self.rows * columns / (device.operations * self.sustained_fraction)
         unit = self.unit * operator.launches
@@ -126,7 +127,7 @@ class GroupAttention(eqx.Module):
 
     def work(self, operator: CacheProduct, context: Any, width: Any, operands: Operands, device: Device) -> KernelWork:
         """Of one of both products."""
-        tiles = jnp.maximum(operator.products * jnp.ceil(operator.vectors / self.rows), 1.0)
+        tiles = jnp.maximum(operator.products * ceil(operator.vectors / self.rows), 1.0)
         parts = jnp.maximum(jnp.minimum(self.most * device.cores / tiles, context / self.split), 1.0)
         unit = self.unit * (operands.held / self.element) ** self.narrow
         unit = operator.launches * (unit + self.query * jnp.minimum(operator.vectors * width, self.most_queried))

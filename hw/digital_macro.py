@@ -10,6 +10,7 @@ from jaxtyping import Array
 from hw.gates import Gates
 from hw.macro import Macro
 from hw.units import count, fraction, quantity
+from models.counts import ceil
 from models.numerics import NumberFormat
 
 
@@ -123,7 +124,7 @@ class DigitalMacro(Macro):
             accumulator=width,
             registers=wide * (bits + levels / 2) * jnp.maximum(cut, 0.0),
             exponent=blocks * (self.exponent_bits + width),
-            aligner=blocks * width * jnp.ceil(jnp.log2(width)),
+            aligner=blocks * width * ceil(jnp.log2(width)),
         )
 
     def cycle_energy(self, voltage: Any, held: NumberFormat, fed: NumberFormat) -> DigitalEnergy:

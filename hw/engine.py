@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from hw.conditions import Conditions
 from hw.units import count, fraction, quantity
+from models.counts import ceil, floor
 from models.numerics import Formats, NumberFormat
 from models.operators import Operator
 
@@ -175,7 +176,7 @@ class WeightStationary(Engine):
 
     def serial_clocks(self, fed: NumberFormat) -> Any:
         """Clocks that one vector takes: its elements are fed a few bits at a time."""
-        return jnp.ceil(fed.element_bits / self.input_bits_per_clock)
+        return ceil(fed.element_bits / self.input_bits_per_clock)
 
     def fill_clocks(self, held: NumberFormat) -> Any:
         """Clocks to load one tile, scales included."""
@@ -184,11 +185,11 @@ class WeightStationary(Engine):
     def time(
         self, m: Any, k: Any, n: Any, count: Any, held: NumberFormat, fed: NumberFormat, conditions: Conditions
     ) -> tuple[Any, Any]:
-        tiles = count * jnp.ceil(k / self.rows) * jnp.ceil(n / self.wide_columns(held))
-        copies = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), m))
-        rounds = jnp.ceil(tiles * copies / self.cores)
+        tiles = count * ceil(k / self.rows) * ceil(n / self.wide_columns(held))
+        copies = jnp.maximum(1.0, jnp.minimum(floor(self.cores / tiles), m))
+        rounds = ceil(tiles * copies / self.cores)
         fill = self.fill_clocks(held)
-        stream = jnp.ceil(m / copies) * self.serial_clocks(fed)
+        stream = ceil(m / copies) * self.serial_clocks(fed)
         return (rounds * stream + fill) / conditions.frequency, (rounds + 1) * fill / conditions.frequency
 
     def peak_rate(self, held: NumberFormat, fed: NumberFormat, conditions: Conditions) -> Any:

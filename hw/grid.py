@@ -14,6 +14,7 @@ from jaxtyping import Array
 from hw.link import Link, Way, whole
 from hw.protocol import Protocol
 from hw.units import count, fraction, quantity
+from models.counts import floor
 
 
 class Line(NamedTuple):
@@ -31,15 +32,15 @@ class Line(NamedTuple):
 
     def exchange(self) -> Any:
         """Traffic of an all-to-all of one byte a part: the wires over the middle are the busiest."""
-        return self.open * jnp.floor(self.parts**2 / 4) / self.parts
+        return self.open * floor(self.parts**2 / 4) / self.parts
 
     def diameter(self) -> Any:
         """Hops to the farthest part."""
-        return jnp.where(self.open > 1, self.parts - 1, jnp.floor(self.parts / 2))
+        return jnp.where(self.open > 1, self.parts - 1, floor(self.parts / 2))
 
     def distance(self) -> Any:
         """Mean hops from a part to any, itself too."""
-        ring, line = jnp.floor(self.parts**2 / 4) / self.parts, (self.parts**2 - 1) / (3 * self.parts)
+        ring, line = floor(self.parts**2 / 4) / self.parts, (self.parts**2 - 1) / (3 * self.parts)
         return jnp.where(self.open > 1, line, ring)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from hw.kernel import Device, Kernel, KernelWork, Operands
 from hw.units import count, fraction, quantity
+from models.counts import ceil
 
 
 class GroupedKernel(Kernel):
@@ -39,7 +40,7 @@ class GroupedKernel(Kernel):
     def work(self, operator: Any, operands: Operands, device: Device) -> KernelWork:
         m, k, n = operator.vectors, operator.inputs, operator.outputs
         rows = jnp.maximum(1.0, m / self.rows + 0.5)
-        tiles = operator.products * rows * jnp.ceil(n / self.columns)
+        tiles = operator.products * rows * ceil(n / self.columns)
         reached = jnp.where(operands.widened > 0, self.widened_fraction, self.sustained_fraction)
         slower = 1 / reached + self.rescaling * operands.scaled
         each = self.tile + 2 * self.rows * self.columns * k * slower / device.operations

@@ -5,10 +5,10 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.gates import Gates
+from models.counts import ceil
 from models.numerics import NumberFormat
 
 
@@ -59,7 +59,7 @@ class Macro(eqx.Module):
 
     def clocks(self, fed: NumberFormat) -> Any:
         """Clocks that one vector takes."""
-        return jnp.ceil(fed.element_bits / self.input_bits_per_clock) * self.clocks_per_step()
+        return ceil(fed.element_bits / self.input_bits_per_clock) * self.clocks_per_step()
 
     def operations(self, held: NumberFormat, fed: NumberFormat) -> Any:
         """Operations per clock; a multiply-accumulate is two."""

@@ -12,6 +12,7 @@ from jaxtyping import Array
 from hw.kernel import SMALLEST, Device, Kernel, KernelWork, Operands, soft_maximum
 from hw.multiprocessors import SHORTEST_K
 from hw.units import count, fraction, quantity
+from models.counts import ceil
 from models.operators import Operator
 
 STEP = 128.0  # bytes of inputs that a core brings in at once for each row or column
@@ -82,7 +83,7 @@ class ProductKernel(Kernel):
 
     def _seconds(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Seconds of the arithmetic in these tiles, the faster of k whole and k cut."""
-        count = shape.count * jnp.ceil(shape.m / tile.rows) * jnp.ceil(shape.n / tile.columns)
+        count = shape.count * ceil(shape.m / tile.rows) * ceil(shape.n / tile.columns)
         count = jnp.maximum(count, 1.0)
         rows, columns = jnp.minimum(tile.rows, shape.m), jnp.minimum(tile.columns, shape.n)
         fed = rows * operands.fed + columns * operands.held  # bytes for one of the k inputs
@@ -98,7 +99,7 @@ class ProductKernel(Kernel):
         return results + jnp.where(whole > 0, once, jnp.minimum(once, cut))
 
     def _waves(self, full: Any) -> Any:
-        return self.quantised * jnp.ceil(full) + (1 - self.quantised) * jnp.maximum(full, 1.0)
+        return self.quantised * ceil(full) + (1 - self.quantised) * jnp.maximum(full, 1.0)
 
     def _input(self, tile: OutputTile, fed: Any, operands: Operands, device: Device) -> Any:
         """Seconds that a core needs for one of the k inputs of a tile, `fed` bytes."""
@@ -110,7 +111,7 @@ class ProductKernel(Kernel):
 
     def _read_again(self, tile: OutputTile, shape: Shape, operands: Operands, device: Device) -> Any:
         """Bytes read from memory beyond one reading of both operands."""
-        rows, columns = jnp.ceil(shape.m / tile.rows), jnp.ceil(shape.n / tile.columns)
+        rows, columns = ceil(shape.m / tile.rows), ceil(shape.n / tile.columns)
         rows, columns = jnp.maximum(rows, 1.0), jnp.maximum(columns, 1.0)
         at_once = jnp.minimum(rows * columns, device.cores)
         high = jnp.clip(jnp.sqrt(at_once), at_once / jnp.minimum(columns, at_once), jnp.minimum(rows, at_once))

@@ -16,6 +16,7 @@ from hw.cost import LevelCost, SystemCost, times, total
 from hw.network import Level, Network
 from hw.ownership import Ownership
 from hw.units import fraction, quantity
+from models.counts import floor
 from models.numerics import Formats
 
 
@@ -132,4 +133,4 @@ class System(eqx.Module):
 
     def replicas(self, devices: Any) -> Any:
         """How many copies of a model on so many devices the chips hold."""
-        return jnp.floor(self.chips() / devices)
+        return floor(self.chips() / devices)

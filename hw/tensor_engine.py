@@ -13,6 +13,7 @@ from jaxtyping import Array
 from hw.conditions import Conditions
 from hw.multiprocessors import SHORTEST_K, Multiprocessors, Rate
 from hw.units import count, fraction, quantity
+from models.counts import ceil, floor
 from models.numerics import NumberFormat
 
 
@@ -56,9 +57,9 @@ class OutputTiles(Multiprocessors):
         return best, jnp.zeros_like(best)
 
     def _tiled(self, tile: Tile, m: Any, k: Any, n: Any, count: Any, rate: Any) -> Any:
-        tiles = count * jnp.ceil(m / tile.rows) * jnp.ceil(n / tile.columns)
-        splits = jnp.maximum(1.0, jnp.minimum(jnp.floor(self.cores / tiles), jnp.ceil(k / SHORTEST_K)))
-        operations = jnp.ceil(tiles / self.cores) * 2 * tile.rows * tile.columns * k / splits
+        tiles = count * ceil(m / tile.rows) * ceil(n / tile.columns)
+        splits = jnp.maximum(1.0, jnp.minimum(floor(self.cores / tiles), ceil(k / SHORTEST_K)))
+        operations = ceil(tiles / self.cores) * 2 * tile.rows * tile.columns * k / splits
         return operations / (rate * tile.sustained_fraction)
 
     def peak_fill(self, conditions: Conditions) -> Any:

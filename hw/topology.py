@@ -12,6 +12,7 @@ from jaxtyping import Array
 from hw.link import Link, Transfer, Way, faster, whole
 from hw.protocol import Protocol
 from hw.units import count, fraction, quantity
+from models.counts import floor
 
 
 def _all_at_once(parts: Any, traffic: Any, hops: Any = 1.0) -> Way:
@@ -47,7 +48,7 @@ class AllToAll(Link):
         return 1 / jnp.maximum(of - 1, 1)
 
     def bisection(self, parts: Any) -> Any:
-        return jnp.floor(parts**2 / 4) * self.bandwidth * self.neighbour_share(parts)
+        return floor(parts**2 / 4) * self.bandwidth * self.neighbour_share(parts)
 
 
 class Switch(Link):
@@ -84,7 +85,7 @@ class Switch(Link):
         return 1.0
 
     def bisection(self, parts: Any) -> Any:
-        return jnp.floor(parts / 2) * self.bandwidth
+        return floor(parts / 2) * self.bandwidth
 
     def all_reduce(self, partial: Any, total: Any, parts: Any, of: Any = None) -> Transfer:
         return faster(self.exchanged(partial, total, parts, of), self.in_switch(partial, total, parts))
@@ -148,6 +149,6 @@ class SwitchTree(Link):
         return jnp.minimum(1.0, self._uplink())
 
     def bisection(self, parts: Any) -> Any:
-        half = jnp.floor(parts / 2)
+        half = floor(parts / 2)
         uplinks = jnp.where(parts > self.leaf, jnp.maximum(half / self.leaf, 1.0) * self._uplink(), half)
         return jnp.minimum(half, uplinks) * self.bandwidth

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.batch import Batch, Segment
+from models.counts import ceil
 from models.fields import count
 from models.mixer import Mixer
 from models.operators import AllReduce, Elementwise, Gather, Operator, WeightProduct, Work, attending
@@ -76,11 +77,11 @@ class GroupedQueryAttention(Mixer):
         return all_true(divides(cut.sequence, cut.tensor), divides(cut.heads, self.heads), shared)
 
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
-        width = jnp.ceil(self.heads * self.head_dim / cut.heads)
+        width = ceil(self.heads * self.head_dim / cut.heads)
         products: tuple[Operator, ...] = (self._project_in(hidden, batch.tokens, cut),)
         for segment in batch.segments:
             products += self._attend(segment, cut)
-        products += (WeightProduct(batch.tokens, jnp.ceil(self.heads * self.head_dim / cut.tensor), hidden),)
+        products += (WeightProduct(batch.tokens, ceil(self.heads * self.head_dim / cut.tensor), hidden),)
         exchanges = (
             Gather(batch.tokens * (width + self._key_columns(cut) * cut.sequence), cut.context_span),
             Gather(batch.tokens * width * (1 + 2 / self.head_dim), cut.context_span, 1.0),
@@ -90,15 +91,15 @@ class GroupedQueryAttention(Mixer):
 
     def _attend(self, segment: Segment, cut: Cut) -> tuple[Operator, ...]:
         """Scores and their sum of values, for the heads and the share of the context of one device."""
-        local = jnp.ceil(self.key_value_heads / jnp.minimum(cut.heads, self.key_value_heads))
+        local = ceil(self.key_value_heads / jnp.minimum(cut.heads, self.key_value_heads))
         products = segment.sequences * local
-        queries = segment.tokens * jnp.ceil(self.heads / cut.heads) / local
-        context = jnp.ceil(attended(segment, self.window, self.chunk) / cut.sequence)
+        queries = segment.tokens * ceil(self.heads / cut.heads) / local
+        context = ceil(attended(segment, self.window, self.chunk) / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return attending(queries, self.head_dim, self.head_dim, context, products, softmax, segment.tokens)
 
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> WeightProduct:
-        columns = jnp.ceil(self.heads * self.head_dim / cut.tensor + self._key_columns(cut))
+        columns = ceil(self.heads * self.head_dim / cut.tensor + self._key_columns(cut))
         held = jnp.minimum(cut.heads, self.key_value_heads) * cut.sequence
         written = tokens * 2 * self.key_value_heads * self.head_dim / held
         kernels = 1.0 + jnp.where(self.norm_weights > 0, 1.0, 0.0)  # rotation, and norms of queries and keys

@@ -6,11 +6,11 @@ from collections import OrderedDict
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.batch import Batch, Segment
 from models.block import NORM_OPS, Block
+from models.counts import ceil, floor
 from models.fields import count
 from models.model import Model
 from models.operators import AllReduce, Elementwise, Gather, WeightProduct, Work
@@ -43,7 +43,7 @@ class Dense(eqx.Module):
 
     def work(self, vectors: Any, cut: Cut) -> Work:
         """All of them on one device, for so many vectors each; with several layers, as one for as many more."""
-        product = WeightProduct(vectors, self.inputs, self.layers * jnp.ceil(self.outputs / cut.tensor))
+        product = WeightProduct(vectors, self.inputs, self.layers * ceil(self.outputs / cut.tensor))
         return Work((product,), (Gather(self.layers * vectors * self.outputs, cut.tensor_span),))
 
 
@@ -78,14 +78,14 @@ class VideoTransformer(Model):
     @property
     def latent_frames(self) -> Any:
         """Frames of tokens: the first frame is compressed by itself, and `strides.frames` together after it."""
-        kept = jnp.floor((self.video.frames - 1) / self.strides.frames) + 1
-        return jnp.ceil(kept / self.patch.frames)
+        kept = floor((self.video.frames - 1) / self.strides.frames) + 1
+        return ceil(kept / self.patch.frames)
 
     @property
     def video_tokens(self) -> Any:
         """Tokens of one video."""
-        rows = jnp.floor(self.video.height / self.strides.height / self.patch.height)
-        columns = jnp.floor(self.video.width / self.strides.width / self.patch.width)
+        rows = floor(self.video.height / self.strides.height / self.patch.height)
+        columns = floor(self.video.width / self.strides.width / self.patch.width)
         return self.latent_frames * rows * columns
 
     def _first(self) -> Dense:
@@ -124,7 +124,7 @@ class VideoTransformer(Model):
         for layer in self.time_layers.values():
             work = work.then(layer.work(sequences, cut))
         last = self._last()
-        inputs = jnp.ceil(last.inputs / cut.tensor)
+        inputs = ceil(last.inputs / cut.tensor)
         normed = Elementwise(NORM_OPS * tokens * self.hidden, 2 * tokens * self.hidden, 1.0)
         product = WeightProduct(tokens, inputs, last.outputs, around=normed)
         return work.then(Work((product,), (AllReduce(tokens * last.outputs, cut.tensor_span),)))

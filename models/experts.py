@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from models.counts import ceil
 from models.feedforward import GATE_OPS, FeedForward, GatedFeedForward
 from models.fields import count, number
 from models.operators import (
@@ -110,7 +111,7 @@ class MixtureOfExperts(FeedForward):
         return cut.expert * (1 - missed**self.top_k)
 
     def work(self, hidden: Any, tokens: Any, cut: Cut) -> Work:
-        scores = jnp.ceil(self.routed / cut.tensor)
+        scores = ceil(self.routed / cut.tensor)
         chosen = Elementwise(ROUTER_OPS * tokens * scores, 2 * tokens * scores, 1.0)
         router = WeightProduct(tokens, hidden, scores, around=chosen)
         shared = () if self.shared is None else self.shared.work(hidden, tokens, cut).operators
@@ -119,7 +120,7 @@ class MixtureOfExperts(FeedForward):
 
     def _visits(self, hidden: Any, tokens: Any, cut: Cut) -> tuple[Operator, ...]:
         """The products of the touched experts, each cut over the devices of its set."""
-        touched, local = self.touched(tokens, cut), jnp.ceil(self.width / cut.slices)
+        touched, local = self.touched(tokens, cut), ceil(self.width / cut.slices)
         vectors = self.load(tokens, cut) / touched
         elements = self.load(tokens, cut) * local
         gates = Elementwise(GATE_OPS * elements, (2 + self.gated) * elements, 1.0)

@@ -6,9 +6,9 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 from jaxtyping import Array
 
+from models.counts import ceil
 from models.fields import count
 from models.operators import AllReduce, Elementwise, WeightProduct, Work
 from models.parallelism import Cut
@@ -65,7 +65,7 @@ class Unrouted(FeedForward):
 
 def up_and_down(hidden: Any, tokens: Any, cut: Cut, width: Any, ups: float, between: float) -> Work:
     """So many projections up to `width` and one down, with `between` operations for each element between them."""
-    local = jnp.ceil(width / cut.tensor)
+    local = ceil(width / cut.tensor)
     activated = Elementwise(between * tokens * local, (ups + 1) * tokens * local, 1.0)
     operators = (
         WeightProduct(tokens, hidden, ups * local, around=activated),

@@ -10,6 +10,7 @@ from jaxtyping import Array
 from models.attention import ROTARY_OPS, SOFTMAX_OPS
 from models.batch import Batch, Segment
 from models.block import NORM_OPS
+from models.counts import ceil
 from models.fields import count, number
 from models.mixer import Mixer
 from models.operators import AllReduce, Elementwise, Gather, Operator, WeightProduct, Work, attending
@@ -81,13 +82,13 @@ class LatentAttention(Mixer):
         return absorbed <= expanded * self.expanded_weight
 
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
-        tokens, local = batch.tokens, jnp.ceil(self.heads / cut.heads)
+        tokens, local = batch.tokens, ceil(self.heads / cut.heads)
         products: tuple[Operator, ...] = self._project_in(hidden, tokens, cut)
         absorbed = 0.0
         for segment in batch.segments:
             products += self._attend(segment, cut)
             absorbed = absorbed + jnp.where(self.absorbs(segment), segment.total, 0.0)
-        products += (WeightProduct(tokens, jnp.ceil(self.heads * self.value_dim / cut.tensor), hidden),)
+        products += (WeightProduct(tokens, ceil(self.heads * self.value_dim / cut.tensor), hidden),)
         asked = absorbed * self.kept + (tokens - absorbed) * self.key_dim
         given = absorbed * self.latent_rank + (tokens - absorbed) * self.value_dim
         exchanges = (
@@ -100,7 +101,7 @@ class LatentAttention(Mixer):
     def _project_in(self, hidden: Any, tokens: Any, cut: Cut) -> tuple[Operator, ...]:
         """Down to the latents of queries, keys and values, which are kept; and up to the queries."""
         down = self.query_rank + self.kept
-        columns = jnp.ceil(self.heads * self.key_dim / cut.tensor)
+        columns = ceil(self.heads * self.key_dim / cut.tensor)
         latents = tokens * (self.query_rank + self.latent_rank)
         turned = tokens * (columns * self.rotary_dim / self.key_dim + self.rotary_dim)
         normed = Elementwise(NORM_OPS * latents, 2 * latents, 1.0)
@@ -116,10 +117,10 @@ class LatentAttention(Mixer):
         absorbed: queries into the latent space, scores, sums, and those out of it; all heads share the latents, which
         are fetched once. expanded: keys, scores, sums of values, values, for each head by itself.
         """
-        absorbed, r, local = self.absorbs(segment), self.latent_rank, jnp.ceil(self.heads / cut.heads)
-        seen = jnp.ceil((segment.past + (segment.tokens + 1) / 2) / cut.sequence)
+        absorbed, r, local = self.absorbs(segment), self.latent_rank, ceil(self.heads / cut.heads)
+        seen = ceil((segment.past + (segment.tokens + 1) / 2) / cut.sequence)
         context = segment.sequences * (segment.past + segment.tokens) / cut.sequence
-        own = jnp.ceil(self.heads / cut.tensor)
+        own = ceil(self.heads / cut.tensor)
         products = segment.sequences * jnp.where(absorbed, 1.0, local)
         queries = segment.tokens * jnp.where(absorbed, local, 1.0)
         softmax = SOFTMAX_OPS * products * queries * seen

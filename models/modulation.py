@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.batch import Batch
+from models.counts import ceil
 from models.fields import count
 from models.mixer import Mixer
 from models.operators import Elementwise, Gather, WeightProduct, Work
@@ -39,7 +40,7 @@ class Modulation(eqx.Module):
         if self.width is None:
             return Work()
         outputs = self.streams * self.vectors * hidden
-        product = WeightProduct(sequences, self.width, jnp.ceil(outputs / cut.tensor))
+        product = WeightProduct(sequences, self.width, ceil(outputs / cut.tensor))
         return Work((product,), (Gather(sequences * outputs, cut.tensor_span),))
 
 

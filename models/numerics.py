@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from models import rounding
+from models.counts import floor
 from models.fields import count
 from models.values import GAUSSIAN, Values
 
@@ -54,7 +55,7 @@ class NumberFormat(eqx.Module):
         exponent_bits = jnp.maximum(self.exponent_bits, 1.0)
         fraction_bits = jnp.maximum(self.element_bits - 1 - exponent_bits, 0.0)
         code = jnp.maximum(2.0 ** (self.element_bits - 1) - 1 - self.reserved_codes, 1.0)
-        binades = jnp.maximum(jnp.floor((code + 0.5) / 2.0**fraction_bits), 1.0)
+        binades = jnp.maximum(floor((code + 0.5) / 2.0**fraction_bits), 1.0)
         largest = (1 + code / 2.0**fraction_bits - binades) / 2
         return rounding.Codes(fraction_bits, binades, largest)
 

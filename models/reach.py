@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from models.batch import Segment
+from models.counts import floor
 
 
 def attended(segment: Segment, window: Any, chunk: Any) -> Any:
@@ -42,7 +43,7 @@ def chunked(segment: Segment, chunk: Any) -> Any:
     """
 
     def before(tokens: Any) -> Any:
-        full = jnp.floor(tokens / chunk)
+        full = floor(tokens / chunk)
         rest = tokens - full * chunk
         return full * chunk * (chunk + 1) / 2 + rest * (rest + 1) / 2
 

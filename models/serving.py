@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from models.counts import floor
 from models.fields import count, number
 
 
@@ -41,7 +42,7 @@ class Serving(eqx.Module):
     @property
     def cached(self) -> Any:
         """Tokens of a prompt that need no filling: whole tokens, and not the last, whose answer is wanted."""
-        return jnp.minimum(jnp.floor(self.hits * self.prompt), self.prompt - 1)
+        return jnp.minimum(floor(self.hits * self.prompt), self.prompt - 1)
 
     @property
     def fresh(self) -> Any:

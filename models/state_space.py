@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from models.batch import Batch, Segment
 from models.block import NORM_OPS
+from models.counts import ceil
 from models.feedforward import GATE_OPS
 from models.fields import count
 from models.mixer import Mixer
@@ -73,9 +74,9 @@ class StateSpace(Mixer):
         return divides(cut.tensor, self.heads)
 
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
-        channels, groups = jnp.ceil(self.channels / cut.tensor), jnp.ceil(self.groups / cut.tensor)
+        channels, groups = ceil(self.channels / cut.tensor), ceil(self.groups / cut.tensor)
         convolved = channels + 2 * groups * self.state
-        columns = channels + convolved + jnp.ceil(self.heads / cut.tensor)
+        columns = channels + convolved + ceil(self.heads / cut.tensor)
         sequences = sum(segment.sequences for segment in batch.segments)
         kept = sequences * (self.convolution - 1) * convolved
         mixed = batch.tokens * (2 * self.convolution * convolved + GATE_OPS * (convolved + channels))

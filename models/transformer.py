@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from models.batch import Batch, Segment
 from models.block import NORM_OPS, Block
+from models.counts import ceil
 from models.fields import count
 from models.model import Model
 from models.operators import Elementwise, Gather, WeightProduct, Work
@@ -60,7 +61,7 @@ class Transformer(Model):
 
     def head(self, tokens: Any, cut: Cut) -> Work:
         """The last norm and the projection to the vocabulary, for `tokens` tokens that are sampled."""
-        columns = jnp.ceil(self.vocabulary / cut.tensor)
+        columns = ceil(self.vocabulary / cut.tensor)
         elements = tokens * (2 * self.hidden + columns)
         around = Elementwise(tokens * (NORM_OPS * self.hidden + columns), elements, ENDS)
         product = WeightProduct(tokens, self.hidden, columns, around=around)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from models.attention import ROTARY_OPS, SOFTMAX_OPS
 from models.batch import Batch, Segment
+from models.counts import ceil
 from models.fields import count
 from models.mixer import Mixer
 from models.operators import AllReduce, Elementwise, Gather, Operator, Shuffle, WeightProduct, Work, attending
@@ -74,7 +74,7 @@ class VideoAttention(Mixer):
         return all_true(divides(cut.sequence, cut.tensor), one_divides_the_other(cut.heads, self.heads))
 
     def work(self, hidden: Any, batch: Batch, cut: Cut) -> Work:
-        local, streams = jnp.ceil(self.heads * self.head_dim / cut.tensor), self.streams(batch)
+        local, streams = ceil(self.heads * self.head_dim / cut.tensor), self.streams(batch)
         products: tuple[Operator, ...] = tuple(
             WeightProduct(s.tokens, hidden, s.into * local, around=rotated(s.tokens * s.into * local)) for s in streams
         )
@@ -83,7 +83,7 @@ class VideoAttention(Mixer):
         products += tuple(WeightProduct(s.tokens, local, hidden) for s in streams if s.out)
         kept = sum(s.tokens * s.kept for s in streams)
         queries = sum(s.tokens * s.out for s in streams)
-        width = jnp.ceil(self.heads * self.head_dim / cut.heads)
+        width = ceil(self.heads * self.head_dim / cut.heads)
         exchanges = (
             Shuffle(kept * local, cut.context_span),  # whole heads of a share of the tokens, for a share of all heads
             Gather(queries * width, cut.context_span),
@@ -95,8 +95,8 @@ class VideoAttention(Mixer):
     def _attend(self, segment: Segment, cut: Cut) -> tuple[Operator, ...]:
         """Scores and their sum of values, for the heads and the share of the context of one device."""
         groups, queries, tokens = self.group(segment)
-        products = segment.sequences * groups * jnp.ceil(self.heads / cut.heads)
-        context = jnp.ceil(tokens / cut.sequence)
+        products = segment.sequences * groups * ceil(self.heads / cut.heads)
+        context = ceil(tokens / cut.sequence)
         softmax = SOFTMAX_OPS * products * queries * context
         return attending(queries, self.head_dim, self.head_dim, context, products, softmax, queries)
 

@@ -13,7 +13,7 @@ from machines import ROOT, SYSTEMS
 PACKAGES = ("models", "hw", "dse", "hydra_plugins")
 MAY_IMPORT = {  # of ours
     "models": ("models",),
-    "hw": ("hw", "models.operators", "models.numerics"),
+    "hw": ("hw", "models.counts", "models.operators", "models.numerics"),
     "dse": ("dse", "hw", "models"),
     "hydra_plugins": ("dse",),
 }
