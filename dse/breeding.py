@@ -80,7 +80,10 @@ class Breeding:
     def _drawn(self, wanted: int) -> Any:
         """Designs that were not met, drawn uniformly."""
         for _ in range(TRIES):
-            drawn = Canonical().do(self.lattice, Begin(None).do(self.lattice, 16 * wanted, random_state=self.random))
+            drawn = Canonical().do(
+                self.lattice,
+                Begin(np.zeros((0, self.lattice.n_var))).do(self.lattice, 16 * wanted, random_state=self.random),
+            )
             fresh = Unmet(self.lattice, self.met).do(drawn)
             if len(fresh):
                 return fresh[:wanted]

@@ -103,7 +103,8 @@ def test_a_killed_evolution_ends_as_the_uninterrupted(tmp_path: Path) -> None:
 
 def test_given_designs_come_first(tmp_path: Path) -> None:
     start = [[1.0, 3.0, 2.0, 1e9, 7.0], [0.0, 1.0, 0.0, 2e9, 1.0]]
-    designs, _ = evolved(tmp_path, Arithmetic(MIXED), start=start).load()
+    named = [{p.key: p.text(code) for p, code in zip(MIXED.parameters, design, strict=True)} for design in start]
+    designs, _ = evolved(tmp_path, Arithmetic(MIXED), start=named).load()
     np.testing.assert_allclose(designs[:2], start, rtol=1e-12)
     assert len(designs) == BUDGET
 
