@@ -41,7 +41,7 @@ def run(session: Session) -> None:
     found = {
         "evaluations_per_second": single["evaluations_per_second"],
         "share_of_xla_limit": single["evaluations_per_second"] / single["limit"],
-        "seconds_to_first_evaluation": first_evaluation(),
+        "seconds_to_first_evaluation": first_evaluation(session),
         "optuna_share": sampled(problem, goals, session.seed),
         "compilations": single["compilations"],
         "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
@@ -117,9 +117,10 @@ def sampled(problem: Problem, goals: Goals, seed: int) -> float:
     return seconds["sampler"] / (seconds["sampler"] + seconds["evaluate"])
 
 
-def first_evaluation() -> float:
+def first_evaluation(session: Session) -> float:
     """Seconds from typing a command to its answer, compiled programs on disk."""
-    words = ("task=evaluate", "hw=corsair_card", "model=llama3_8b", "serving=interactive", "tracking=none")
+    chosen = [f"{group}={session.choices[group]}" for group in ("hw", "model", "format", "serving")]
+    words = ("task=evaluate", *chosen, "tracking=none")
     with tempfile.TemporaryDirectory() as folder:
 
         def once() -> Any:
