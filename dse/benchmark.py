@@ -101,10 +101,9 @@ def plain(count: float, single: bool) -> float:
 
     size = 2**18
     x = np.linspace(0.5, 0.9, size, dtype=kind)
-    with jax.enable_x64(not single):
-        program = jax.jit(straight)
-        jax.block_until_ready(program(x, x))
-        seconds, done = repeated(lambda: jax.block_until_ready(program(x, x)).size)
+    program = jax.jit(straight)
+    jax.block_until_ready(program(x, x))
+    seconds, done = repeated(lambda: jax.block_until_ready(program(x, x)).size)
     return done / seconds
 
 

@@ -132,8 +132,7 @@ class Crossing:
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Of some systems of a chunk: the places of the best mappings, and the answers, each [systems * chips]."""
         index = np.arange(first, first + self.beside).clip(max=len(systems) - 1)
-        with jax.enable_x64(not self.single):
-            place, columns = chosen(*self._asked(work, systems[index], index))
+        place, columns = chosen(*self._asked(work, systems[index], index))
         kept = min(self.beside, len(systems) - first), len(chips)
 
         def flat(leaf: Any) -> np.ndarray:
@@ -157,8 +156,7 @@ class Crossing:
         those of tables apart."""
         index = np.arange(self.beside)
         work = self._worked(*self.chunks[0])
-        with jax.enable_x64(not self.single):
-            traced = chosen.trace(*self._asked(work, index, index))
+        traced = chosen.trace(*self._asked(work, index, index))
         return operations(traced.jaxpr.jaxpr) / (self.beside * self.inside * self.grid.size)
 
     def _place(self, name: str, laid: Arranged) -> np.ndarray:

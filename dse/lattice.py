@@ -149,7 +149,8 @@ def chosen(
         return better(best, Best(jnp.full(size, index), *compared), same), None
 
     count = block.rows[0].shape[0]
-    none = Best(jnp.zeros(size, int), *(jnp.full(size, jnp.inf),) * 4)
+    number = block.states.drift.dtype
+    none = Best(jnp.zeros(size, int), *(jnp.full(size, jnp.inf, number),) * 4)
     best, _ = jax.lax.scan(tried, none, (jnp.arange(count), block.rows, block.arranged))
     by_pair = best.index, jnp.arange(size[0])[:, None]
     found = jax.tree.map(lambda leaf: leaf[by_pair], block.arranged)
