@@ -101,17 +101,17 @@ class Crossing:
     @property
     def inside(self) -> int:
         """Chips of a chunk, at most."""
-        return min(CHIPS, self.chunk, len(self.parts[0].codes))
+        return evenly(len(self.parts[0].codes), min(CHIPS, self.chunk))
 
     @property
     def around(self) -> int:
         """Systems of a chunk, at most."""
-        return min(max(1, self.chunk // self.inside), len(self.parts[1].codes))
+        return evenly(len(self.parts[1].codes), max(1, self.chunk // self.inside))
 
     @property
     def beside(self) -> int:
         """Systems of a block, at most."""
-        return min(SYSTEMS, self.around)
+        return evenly(self.around, SYSTEMS)
 
     def answers(self, chunk: tuple[int, int, int]) -> Answers:
         """Answers about the designs of one chunk."""
@@ -231,6 +231,11 @@ class Crossing:
     def _values(self, part: Part, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
         pairs = zip(part.columns, part.leaves, strict=True)
         return [(leaf, self._numeric(column).values(part.codes[rows, i])) for i, (column, leaf) in enumerate(pairs)]
+
+
+def evenly(count: int, most: int) -> int:
+    """The size of the fewest parts of at most `most` that hold so many, as even as can be."""
+    return -(-count // -(-count // most))
 
 
 def merge(inner: tuple[Candidate, Axes], outer: tuple[Candidate, Axes]) -> Candidate:

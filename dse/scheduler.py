@@ -12,7 +12,7 @@ from jaxtyping import Array
 
 from dse.metrics import Mapping
 from dse.schedule import in_flight, micro_batch, waiting
-from dse.step import Energies, Pass, Times, total
+from dse.step import Energies, Pass, Times, absent, total
 from hw.units import count
 from models.batch import Batch
 from models.counts import ceil
@@ -98,7 +98,7 @@ def stepped(mapping: Mapping, decode: Pass) -> tuple[Times, Energies]:
 
 def scaled(parts: Any, share: Any) -> Any:
     """So much of every part, seconds or joules."""
-    return type(parts)(*(part * share for part in parts))
+    return type(parts)(*(part if absent(part) else part * share for part in parts))
 
 
 class Decoding(Scheduler):

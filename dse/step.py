@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ class Times(NamedTuple):
 
     @property
     def total(self) -> Any:
-        return sum(self)
+        return added(self)
 
 
 class Energies(NamedTuple):
@@ -46,7 +48,7 @@ class Energies(NamedTuple):
 
     @property
     def total(self) -> Any:
-        return sum(self)
+        return added(self)
 
 
 class Pass(NamedTuple):
@@ -63,7 +65,17 @@ class Pass(NamedTuple):
 
 def total(one: Any, other: Any, weight: Any = 1.0) -> Any:
     """The one, and `weight` times the other, cause by cause."""
-    return type(one)(*(a + b * weight for a, b in zip(one, other, strict=True)))
+    return type(one)(*(a if absent(b) else a + b * weight for a, b in zip(one, other, strict=True)))
+
+
+def added(parts: Iterable[Any]) -> Any:
+    """The sum of what is there."""
+    return functools.reduce(operator.add, [part for part in parts if not absent(part)] or [0.0])
+
+
+def absent(part: Any) -> bool:
+    """True of a cause that nothing is counted under, so that it costs no arithmetic."""
+    return isinstance(part, float) and part == 0.0
 
 
 def attribute(ran: Ran) -> Times:
