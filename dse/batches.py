@@ -33,7 +33,8 @@ def under_each(candidates: Candidate, own: Grid, choices: Grids, wanted: Wanted,
 
     def one(candidate: Candidate, row: Grid) -> Answer:
         only = jax.tree.map(lambda number: number[None], row)
-        return best_of(candidate, choices._replace(own=only), wanted)
+        with in_loops():
+            return best_of(candidate, choices._replace(own=only), wanted)
 
     return jax.vmap(one, in_axes=(axes, 0))(candidates, own)
 

@@ -59,7 +59,17 @@ class Enumeration:
             ):
                 front.add(problem, kept, number + 1, self.batch)
                 advance(kept.evaluated)
+        prove(trials.totals()[0], problem.distinct())
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
+
+
+def prove(evaluated: int, distinct: float) -> None:
+    """Raise RuntimeError where not every design was evaluated exactly once."""
+    if evaluated != distinct:
+        raise RuntimeError(
+            f"search=enumerate: {evaluated:,} designs were evaluated, but the space has {distinct:,.0f}; the folder holds "
+            "parts of another run, or this is a fault of the program; begin in a new folder"
+        )
 
 
 class Wanted(NamedTuple):

@@ -10,6 +10,8 @@ MOVES = {  # that compute nothing
     "broadcast_in_dim",
     "reshape",
     "squeeze",
+    "stack",
+    "split",
     "transpose",
     "convert_element_type",
     "slice",
