@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small import DIFFERENT, GOALS, WRITTEN, beaten, rows, same
+from small import DIFFERENT, GOALS, WRITTEN, beaten, counts, rows, same
 
 import dse.enumerate
 from dse.enumerate import Enumeration
@@ -40,11 +40,6 @@ def enumerated(folder: Path, problem: Problem, given: Enumeration, goals: Goals 
     trials = Trials(folder, [parameter.key for parameter in problem.space.parameters])
     given.run(problem, goals, trials, seed=1)
     return trials
-
-
-def counts(trials: Trials) -> list[list[str]]:
-    """What the names of the parts say, times apart."""
-    return [part.stem.split("-")[:4] for part in trials.parts()]
 
 
 @pytest.fixture(scope="module")

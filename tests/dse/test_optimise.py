@@ -85,7 +85,8 @@ def test_the_budget_is_spent_on_different_designs(tmp_path: Path, name: str, spa
         if hasattr(parameter, "low"):
             assert ((designs[:, column] >= parameter.low) & (designs[:, column] <= parameter.high)).all()
             assert not parameter.whole or (designs[:, column] == designs[:, column].round()).all()
-            assert len(set(designs[:, column])) > 2
+            # A whole number of few choices may be down to two in the last of four small generations.
+            assert len(set(designs[:, column])) > (1 if parameter.whole else 2)
 
 
 @pytest.mark.parametrize("name", ["nsga2", "tpe", "random", "qmc"])
