@@ -128,6 +128,8 @@ def test_a_batch_of_60_on_all_chips_is_bound_by_exchange(fixed: tuple[Done, dict
 def test_the_best_mapping_is_faster_than_a_given_one(fixed: Any, evaluated: Any) -> None:
     _, best = evaluated("model=llama3_8b")
     assert best["metrics"]["time_per_output_token"] < fixed[1]["metrics"]["time_per_output_token"]
+    assert all(other["loses"] for other in best["runners_up"])
+    assert len(best["runners_up"]) == 5
     assert best["legal"]
     assert best["headroom"]["memory"] >= 0
 
