@@ -63,6 +63,7 @@ def equal(one: Trials, other: Trials) -> None:
     assert same(one.load()[1], other.load()[1])
 
 
+@pytest.mark.slow
 def test_an_enumeration_on_two_workers_is_that_of_one_process(
     problem: Problem, workers: DaskWorkers, tmp_path: Path
 ) -> None:
