@@ -213,7 +213,7 @@ class Crossing:
         designs[..., list(of_chip.columns)] = of_chip.codes[chips][None]
         designs[..., list(of_system.columns)] = of_system.codes[systems][:, None]
         designs[..., list(of_both.columns)] = of_both.codes[both]
-        return designs.reshape(-1, designs.shape[-1])
+        return designs.reshape(len(systems) * len(chips), designs.shape[-1])
 
     def _candidate(self, both: int, part: Part, rows: np.ndarray, hidden: Part | None) -> tuple[Candidate, Axes]:
         """The candidate with these rows of a part, what it must not depend on unknown; and which leaves vary."""

@@ -21,7 +21,7 @@ from dse.provenance import quantities, read_citations
 from dse.schema import build, rule_at
 from dse.session import read_wanted
 from dse.space import read_space
-from dse.study import make_search
+from dse.study import make
 from dse.template import template
 
 CITATIONS = read_citations(CONF / "sources.yaml")
@@ -140,7 +140,7 @@ def test_every_experiment_composes_and_asks_something(experiment: str) -> None:
     assert config["question"].endswith("?")
     assert Goals.read(config["objectives"]).objectives
     assert read_wanted(config["mapping"]).objective
-    assert make_search(config["search"]) is not None
+    assert make(config["search"]) is not None
     assert len(baselines(experiment)) > 0
 
 
@@ -186,7 +186,7 @@ def test_every_way_to_look_reads(override: str) -> None:
     assert read_wanted(config["mapping"]).objective
     missing = override in NEEDS and importlib.util.find_spec(NEEDS[override]) is None
     with pytest.raises(ValueError, match="pip install") if missing else contextlib.nullcontext():
-        assert make_search(config["search"]) is not None
+        assert make(config["search"]) is not None
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=shown)

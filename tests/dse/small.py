@@ -16,6 +16,7 @@ import hw
 from dse.goals import Goals
 from dse.mapping import Wanted
 from dse.problem import Problem
+from dse.store import Trials
 from hw.units import Rule
 
 MACHINE = ("hw=corsair_card", "model=llama3_8b", "serving=interactive")
@@ -73,6 +74,11 @@ def rows(designs: np.ndarray) -> list[tuple[float, ...]]:
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     """True where all columns are equal to the last bit."""
     return set(one) == set(other) and all(np.array_equal(one[k], other[k], equal_nan=True) for k in one)
+
+
+def counts(trials: Trials) -> list[list[str]]:
+    """What the names of the files say that trials are kept in, seconds apart."""
+    return [part.stem.split("-")[:4] for part in trials.parts()]
 
 
 def beaten(points: np.ndarray, by: Iterable[np.ndarray]) -> np.ndarray:

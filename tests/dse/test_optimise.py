@@ -18,11 +18,12 @@ from small import GOALS as SMALL_GOALS
 from dse.archive import Question
 from dse.compose import conf_folder
 from dse.goals import Goals
-from dse.optimise import FAR, TINY, Asking, OptunaSearch
+from dse.optimise import Asking, OptunaSearch
 from dse.problem import Problem
 from dse.samplers import EXTRAS, make_sampler
 from dse.space import Space
 from dse.store import Trials
+from dse.telling import FAR, TINY
 
 SHIPPED = {path.stem: yaml.safe_load(path.read_text()) for path in conf_folder().glob("search/sampler/*.yaml")}
 QUICK: dict[str, dict[str, Any]] = {  # so that few designs make more than one generation
@@ -84,7 +85,8 @@ def test_the_budget_is_spent_on_different_designs(tmp_path: Path, name: str, spa
         if hasattr(parameter, "low"):
             assert ((designs[:, column] >= parameter.low) & (designs[:, column] <= parameter.high)).all()
             assert not parameter.whole or (designs[:, column] == designs[:, column].round()).all()
-            assert len(set(designs[:, column])) > 2
+            # A whole number of few choices may be down to two in the last of four small generations.
+            assert len(set(designs[:, column])) > (1 if parameter.whole else 2)
 
 
 @pytest.mark.parametrize("name", ["nsga2", "tpe", "random", "qmc"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from questions import GOALS, Hills, everything
 from running import run_here
-from small import SMALL
+from small import BATCH, SMALL
 
 from dse import progress as module
 from dse.goals import BEYOND
@@ -141,12 +141,12 @@ def enumerated(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_search_is_held_against_the_exact_front_of_a_folder(own: Path, enumerated: Path) -> None:
-    words = ("search.trials=16", "search.batch=4", "search.sampler.population_size=4", "hydra.run.dir=some")
+    words = ("search.trials=16", "search.sampler.population_size=4", "hydra.run.dir=some")
     done = run_here(enumerated, "--config-dir", str(own), *SMALL, *words, "reference=all", "search.start=[{}]")
     assert done.code == 0, done.err
     shown = json.loads((enumerated / "some" / "study.json").read_text())["progress"]
     assert shown["reference"] == "the exact front of all"
-    assert shown["evaluations"] == [4, 8, 12, 16]
+    assert shown["evaluations"] == [BATCH, 2 * BATCH]
     assert shown["adrs"] == sorted(shown["adrs"], reverse=True)
     assert 0 < shown["hypervolume"][-1] <= 1
     assert "the exact front of all, after 16 designs in" in " ".join(done.out.split())

@@ -26,7 +26,7 @@ from dse.slopes import directions
 from dse.space import Files, Interval, Space, Values
 from dse.starts import crowding
 from dse.store import Trials
-from dse.study import make_search
+from dse.study import make
 
 SIZES = tuple(float(size) for size in np.geomspace(1.0, 64.0, 13))
 GRID = Space((Files("part", ("a", "b")), *(Values(f"x.{name}", SIZES, "") for name in "pqr")))
@@ -202,9 +202,9 @@ def test_a_question_without_slopes_is_refused_in_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "value"), [("evaluations", 0), ("batch", "many"), ("stride", 0), ("stride", 1.5)])
 def test_numbers_out_of_bounds_are_refused(name: str, value: Any) -> None:
     given = plain(compose(["search=refine"]))["search"]
-    assert make_search(given).evaluations > 0
+    assert make(given).evaluations > 0
     with pytest.raises(ValueError, match=rf"search\.{name}: "):
-        make_search(given | {name: value})
+        make(given | {name: value})
 
 
 @pytest.mark.parametrize("space", [GRID, LINE])

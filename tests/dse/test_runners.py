@@ -2,43 +2,65 @@
 
 from __future__ import annotations
 
-import pytest
-from small import small_problem
+from typing import Any
 
-from dse.mapping import Wanted
-from dse.runners import runners_up, why
-from dse.single import answer, answers
+import jax
+import numpy as np
+import pytest
+from small import MACHINE, small_problem
+
+from dse.batches import best_of_one, flat
+from dse.grids import grids, own_fanouts
+from dse.mapping import Grid, Wanted
+from dse.precision import arrays
+from dse.results import point
+from dse.runners import runners_up, why, without
+from dse.step import in_loops
 from dse.template import template
 
 FREE = Wanted("time_per_output_token")
 
 
 def test_the_next_best_are_the_best_of_what_is_left() -> None:
-    """Each is what a search finds that may not take those before it; none comes twice; all say why they lose."""
-    found = template(["hw=corsair_card", "model=llama3_8b", "serving=interactive"])
-    result = answers(found, FREE)
-    losers = result["runners_up"]
-    rows = [tuple(sorted((k, v) for k, v in one.items() if k != "loses")) for one in (result["mapping"], *losers)]
+    """Each is what is found without those before it, in order; none comes twice, and all say why they lose."""
+    found = template(MACHINE)
+    choices = grids([found.candidate], own_fanouts(found.candidate), FREE)
+    one = arrays(found.candidate)
+
+    def ask(own: Grid) -> dict[str, Any]:
+        answer = flat(jax.device_get(best_of_one(one, choices._replace(own=own), FREE)))
+        return point({name: np.atleast_1d(value) for name, value in answer.items()}, 0, found.tiers)
+
+    asked: list[dict[str, Any]] = []
+    chosen, losers = runners_up(
+        lambda own: asked.append(ask(own)) or asked[-1], choices.own, found.candidate, found.tiers, FREE.objective
+    )
+    left: Grid | None = choices.own
+    for taken in (chosen, *losers):
+        assert left is not None
+        left = without(left, taken, found.tiers)
+    assert left is not None
+    asked.append(ask(left))
+    times = [each["metrics"][FREE.objective] for each in asked if min(each["headroom"].values()) >= 0]
+    assert len(times) > 1
+    assert times == sorted(times)
+    rows = [tuple(sorted((k, v) for k, v in each.items() if k != "loses")) for each in (chosen, *losers)]
     assert len(set(rows)) == len(rows) == 6
-    names = ("tensor", "sequence", "pipeline", "weights", "cache")
-    second = answer(found, Wanted("time_per_output_token", **{name: losers[0][name] for name in names}))
-    assert second["metrics"]["time_per_output_token"] >= result["metrics"]["time_per_output_token"]
-    assert all(one["loses"] for one in losers)
+    assert all(each["loses"] for each in losers)
 
 
 def test_a_design_of_a_search_has_its_own_machine() -> None:
     """Whether a mapping is legal is said of the design, not of the machine that the search began with."""
-    problem = small_problem(space={"hw.levels.card.fanout": [1, 2, 8]})
+    problem = small_problem(batch=1, space={"hw.levels.card.fanout": [1, 2, 8]})
     problem.wanted = FREE
     design = problem.space.designs(2, 3)[0]
     found = problem.template(())
 
-    def ask(own):
-        from dse.results import point
-
+    def ask(own: Grid) -> dict[str, Any]:
         return point(problem.under(design, own), 0, found.tiers)
 
-    chosen, losers = runners_up(ask, problem.choices(design), found.candidate, found.tiers, FREE.objective)
+    with in_loops():
+        chosen, losers = runners_up(ask, problem.choices(design), found.candidate, found.tiers, FREE.objective)
     assert chosen["tensor"] * chosen["pipeline"] * chosen["data"] <= 32
     assert not any(one["loses"].startswith("not legal") for one in losers)
 

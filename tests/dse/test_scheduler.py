@@ -6,9 +6,11 @@ import dataclasses
 
 import pytest
 from machines import candidate, files, mapping
+from pools import answered
 
-from dse.evaluate import Candidate, evaluate
+from dse.evaluate import Candidate
 from dse.metrics import Answer, Mapping
+from dse.precision import arrays
 
 ONE = mapping(8, 1, batch=32)
 ROUNDING = 1e-9
@@ -20,7 +22,11 @@ def found(name: str, *overrides: str) -> Candidate:
 
 
 def answer(name: str, laid: Mapping = ONE, *overrides: str) -> Answer:
-    return evaluate(found(name, *overrides), laid)
+    return under(found(name, *overrides), laid)
+
+
+def under(one: Candidate, laid: Mapping) -> Answer:
+    return answered(arrays(one), laid, None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +67,7 @@ def test_a_static_batch_makes_all_its_tokens_in_its_time() -> None:
 def test_a_chunk_as_long_as_the_prompt_is_one_mixed_pass() -> None:
     """The prompt beside a step takes no longer than both one after the other, and no less than the longer."""
     found_one = found("chunked", "scheduler.chunk=4096")
-    whole, mixed = answer("whole_prompts").metrics, evaluate(found_one, ONE).metrics
+    whole, mixed = answer("whole_prompts").metrics, under(found_one, ONE).metrics
     alone = float(answer("whole_prompts", ONE, "serving.prefill_share=0").metrics.time_per_output_token)
     first = float(whole.time_to_first_token)
     assert first * (1 - ROUNDING) <= float(mixed.time_to_first_token) <= (first + alone) * (1 + ROUNDING)

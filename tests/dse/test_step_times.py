@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from machines import mapping
 from plain_machines import trace
+from pools import answered
 
 from dse import latencies
-from dse.evaluate import evaluate
 from dse.mapping import Wanted
-from dse.metrics import Mapping
+from dse.metrics import Answer, Mapping
+from dse.precision import arrays
 from dse.rules import Rules
 from dse.serve import crossing
 from dse.simulate import Served, simulate
@@ -51,6 +52,11 @@ def laid(one: Template, batch: int) -> Mapping:
     return mapping(**LAID[name], batch=batch)
 
 
+def steady(one: Template, batch: int) -> Answer:
+    """What the steady state says of so many sequences."""
+    return answered(arrays(one.candidate), laid(one, batch), None)
+
+
 def test_a_table_is_linear_between_its_points_and_beyond_the_last() -> None:
     table = Table([[0, 1, 3], [0, 10]], np.array([[0.0, 10.0], [1.0, 11.0], [5.0, 15.0]]))
     assert table(0, 0) == 0
@@ -68,7 +74,7 @@ def test_points_are_spaced_by_powers_of_two() -> None:
 def test_a_step_takes_what_the_steady_state_says(machine: Tables, decodes: int) -> None:
     one, times, _whole = machine
     quiet = found_quiet(one)
-    asked = evaluate(quiet.candidate, laid(one, decodes)).metrics
+    asked = steady(quiet, decodes).metrics
     context = float(quiet.candidate.serving.mean_context)
     assert times.step(decodes, context, 0, 0.0) == pytest.approx(float(asked.time_per_output_token), rel=NEAR)
 
@@ -90,20 +96,20 @@ def served(one: Template, times: Replica, chunk: float) -> tuple[Served, Rules]:
 def test_at_low_load_a_trace_is_the_steady_state(machine: Tables) -> None:
     """A request alone: its first token after its prompt, then a token a step; the prompts of others are far away."""
     one, _times, whole = machine
-    asked = evaluate(found_quiet(one).candidate, laid(one, 1)).metrics
+    asked = steady(found_quiet(one), 1).metrics
     columns = latencies.latencies(served(one, whole, chunk=0)[0])
     print(f"\n{' '.join(one.overrides[:2])}")
     for name in ("time_to_first_token", "time_per_output_token"):
-        steady, simulated = float(getattr(asked, name)), float(np.mean(columns[name]))
-        print(f"  {name}: {steady * 1e3:.4f} ms, simulated {simulated * 1e3:.4f} ms {simulated / steady - 1:+.2%}")
-        assert simulated == pytest.approx(steady, rel=NEAR)
+        said, simulated = float(getattr(asked, name)), float(np.mean(columns[name]))
+        print(f"  {name}: {said * 1e3:.4f} ms, simulated {simulated * 1e3:.4f} ms {simulated / said - 1:+.2%}")
+        assert simulated == pytest.approx(said, rel=NEAR)
 
 
 def test_at_low_load_chunks_are_the_steady_state_too(machine: Tables) -> None:
     """A prompt alone in chunks: as many passes as chunks, of which the last may be short."""
     one, times, _whole = machine
     chunked = template([*one.overrides, "serving.prefill_share=0", "scheduler=chunked"])
-    asked = evaluate(chunked.candidate, laid(one, 1)).metrics
+    asked = steady(chunked, 1).metrics
     columns = latencies.latencies(served(one, times, chunk=CHUNK)[0])
     assert np.mean(columns["time_per_output_token"]) == pytest.approx(float(asked.time_per_output_token), rel=NEAR)
     assert np.mean(columns["time_to_first_token"]) <= float(asked.time_to_first_token) * (1 + NEAR)
@@ -116,7 +122,7 @@ def test_a_replica_holds_what_memory_leaves(machine: Tables) -> None:
     most = int(times.cache_capacity / times.cache_bytes(float(serving.last_context)))
     if most == 0:
         pytest.skip("weights leave no room in the fastest tier")
-    left = [float(evaluate(one.candidate, laid(one, batch)).headroom.memory) for batch in (most - 1, most + 2)]
+    left = [float(steady(one, batch).headroom.memory) for batch in (most - 1, most + 2)]
     assert left[1] < 0
     assert left[0] >= -0.02 * times.cache_capacity
 
@@ -132,9 +138,9 @@ def test_two_pools_at_low_load_are_the_steady_state() -> None:
     requests = trace(np.arange(3) * 1e3, [int(serving.prompt)] * 3, [int(serving.output)] * 3)
     times, chosen = step_times(one, wanted, rules, requests)
     columns = latencies.latencies(simulate(requests, times, rules, filling_times(one, chosen, rules, requests)))
-    steady = steady_state(one, wanted, chosen, requests, 1.0)
+    said = steady_state(one, wanted, chosen, requests, 1.0)
     for name in ("time_to_first_token", "time_per_output_token"):
-        assert np.mean(columns[name]) == pytest.approx(steady[name], rel=NEAR), name
+        assert np.mean(columns[name]) == pytest.approx(said[name], rel=NEAR), name
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -144,7 +150,7 @@ def test_groups_fill_prompts_side_by_side(groups: int) -> None:
     laid = mapping(2, 1, attention_data=groups, expert=groups, batch=groups)
     prompt = int(one.candidate.serving.prompt)
     times = replica(one.candidate, laid, SLOTS, LONG, 0, [prompt])
-    alone = float(evaluate(one.candidate, laid).metrics.time_to_first_token)
+    alone = float(answered(arrays(one.candidate), laid, None).metrics.time_to_first_token)
     assert times.step(0, 0, prompt, 0.0) == pytest.approx(alone, rel=1e-6)
     assert times.interval(0, 0, prompt, 0.0) == pytest.approx(alone / groups, rel=1e-6)
     assert times.pipelined == (groups > 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small import GOALS, MACHINE, WANTED
+from running import run_here
+from small import GOALS, MACHINE, SMALL, WANTED
 
 from dse.beliefs import Beliefs, inputs
 from dse.compose import conf_folder, written
@@ -208,3 +210,16 @@ def test_mapping_again_is_no_worse_by_what_it_maps_for(
 
 def test_structures_are_codes_of_files(question: Problem) -> None:
     assert structures_of(question, DESIGNS) == [()] * len(DESIGNS)
+
+
+@pytest.mark.slow
+def test_a_study_says_how_sure_its_points_are(own: Path, tmp_path: Path) -> None:
+    words = (*SMALL[:-1], "spreads.draws=8", "search=enumerate", "hydra.run.dir=study")
+    done = run_here(tmp_path, "--config-dir", str(own), *words)
+    assert done.code == 0, done.err
+    study = json.loads((tmp_path / "study" / "study.json").read_text())
+    for point in study["front"]:
+        assert 0 <= point["chance"]["front"] <= 1
+        told = point["bounds"]["metrics"]["cost_per_million_tokens"]
+        assert 0 < told["p5"] <= told["p50"] <= told["p95"]
+    assert "in nine of ten of 8 draws" in " ".join(done.out.split())

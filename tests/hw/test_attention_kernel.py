@@ -18,7 +18,7 @@ CHIP = candidate("hw=dgx_h100", "format=bf16").hw.chip
 FORMATS = candidate("hw=dgx_h100", "format=bf16").format
 STATE = CHIP.settle(FORMATS)
 KERNELS: Any = CHIP.engine.kernels  # type: ignore[attr-defined]
-DEVICE = Device(128.0, 8e12, 50e6, 5e12, 3e12)
+DEVICE = Device(128.0, 8e12, 50e6, 5e12)
 BF16 = Operands(2.0, 2.0, 2.0, 0.0)
 GROUP, WIDTH = 8.0, 128.0
 

@@ -23,7 +23,7 @@ TRAFFIC = folder() / "operators" / "ncu_gemm_dram_traffic.csv"
 CHIP = candidate("hw=dgx_h100", "format=bf16").hw.chip
 FORMATS = candidate("hw=dgx_h100", "format=bf16").format
 KERNEL: Any = CHIP.engine.kernels.products  # type: ignore[attr-defined]
-DEVICE = Device(128.0, 8e12, 50e6, 5e12, 3e12)
+DEVICE = Device(128.0, 8e12, 50e6, 5e12)
 BF16 = Operands(2.0, 2.0, 2.0, 0.0)
 SHAPES = [(1.0, 64.0, 64.0), (1.0, 65536.0, 256.0), (64.0, 4096.0, 4096.0), (4096.0, 64.0, 4096.0),
           (5000.0, 3000.0, 7000.0), (16384.0, 8192.0, 57344.0)]  # fmt: skip

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from dse.compose import compose, plain
-from dse.study import make_search
+from dse.study import make
 
 # Of each method its overrides and the name of its budget. Random and quasi-random samplers learn nothing.
 METHODS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -24,4 +24,4 @@ def _config(name: str) -> dict[str, Any]:
 
 def method(name: str, budget: int) -> Any:
     """A method as it is shipped, with another budget."""
-    return make_search(_config(name) | {METHODS[name][1]: budget})
+    return make(_config(name) | {METHODS[name][1]: budget})
