@@ -37,3 +37,8 @@ SPACES = {
     "layers": Asked(("experiment=how_many_layers",), None, 200, True),
     "fine": Asked(("experiment=sram_or_3d_dram",), FINE, 500, False),
 }
+OWN = tuple(SPACES)
+SLOPED = tuple(name for name, asked in SPACES.items() if asked.sloped)
+# The same spaces with the cost alone as what is wanted, for searches that take one objective.
+COSTS = ("rack-cost", "fine-cost")
+COST = "cost_per_million_tokens"

@@ -7,11 +7,11 @@ import itertools
 import os
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from spaces import Asked
 
 from dse.aims import slope_names
 from dse.compose import compose, plain
@@ -46,6 +46,10 @@ class Table:
     at: np.ndarray
     rates: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def wanting(self, objective: str) -> Table:
+        """The same designs with one of the objectives alone."""
+        return replace(self, goals=Goals({objective: self.goals.objectives[objective]}, self.goals.constraints))
+
     def canonical(self, designs: np.ndarray) -> np.ndarray:
         rests = np.array([parameter.rest for parameter in self.space.parameters])
         return np.where(self.has[tuple(self.space.structures(designs).T)], designs, rests)
@@ -78,11 +82,12 @@ def _written(space: Space, designs: np.ndarray) -> np.ndarray:
     return np.ravel_multi_index(tuple(designs.astype(int).T), shape)
 
 
-def tabulate(overrides: Sequence[str], space: dict[str, Any] | None, sloped: bool) -> Table:
-    """The model's answers about every design of an experiment's space, or of another one; `sloped`: slopes too."""
-    config = plain(compose(list(overrides)))
+def tabulate(given: Asked) -> Table:
+    """The model's answers about every design of a space."""
+    config = plain(compose(list(given.overrides)))
     goals = Goals.read(config["objectives"])
-    problem = Problem(overrides, config["space"] if space is None else space, read_wanted(config["mapping"]), BATCH)
+    space = config["space"] if given.space is None else given.space
+    problem = Problem(given.overrides, space, read_wanted(config["mapping"]), BATCH)
     asked = Wanted(tuple(goals.objectives.items()), goals.constraints, CHUNK, False, True)
     chunks = Chunks(problem, asked)
     found = [_mapped(problem, chunks.answers(number)) for number in range(len(chunks.listed))]
@@ -91,7 +96,7 @@ def tabulate(overrides: Sequence[str], space: dict[str, Any] | None, sloped: boo
     columns = {name: np.concatenate([part[name] for _, part in found]) for name in names}
     at = np.full(int(problem.space.size), -1, dtype=np.int32)
     at[_written(problem.space, designs)] = np.arange(len(designs))
-    rates = _rates(problem, designs, columns, slope_names(goals)) if sloped else {}
+    rates = _rates(problem, designs, columns, slope_names(goals)) if given.sloped else {}
     kept = {name: values for name, values in columns.items() if not name.startswith("mapping.")}
     return Table(problem.space, goals, _has(problem), designs, kept, at, rates)
 
@@ -122,16 +127,16 @@ def _has(problem: Problem) -> np.ndarray:
     return np.array(has).reshape(*sizes, len(problem.space.parameters))
 
 
-def kept_table(name: str, overrides: Sequence[str], space: dict[str, Any] | None, sloped: bool) -> Table:
+def kept_table(name: str, given: Asked) -> Table:
     """The same; with INFERSCAPE_TABLES naming a folder it is kept there for as long as the model's files stay as they
     are."""
     folder = os.environ.get("INFERSCAPE_TABLES")
     if not folder:
-        return tabulate(overrides, space, sloped)
-    path = Path(folder) / f"{name}-{_state(repr((list(overrides), space, sloped)))}.pickle"
+        return tabulate(given)
+    path = Path(folder) / f"{name}-{_state(repr(given))}.pickle"
     if path.is_file():
         return pickle.loads(path.read_bytes())
-    table = tabulate(overrides, space, sloped)
+    table = tabulate(given)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(table))
     return table
@@ -140,7 +145,7 @@ def kept_table(name: str, overrides: Sequence[str], space: dict[str, Any] | None
 def _state(words: str) -> str:
     """A short name for the model as its files are."""
     digest = hashlib.sha256(words.encode())
-    for group, ending in (("models", "py"), ("hw", "py"), ("conf", "yaml")):
+    for group, ending in (("models", "py"), ("hw", "py"), ("dse", "py"), ("conf", "yaml")):
         for path in sorted((ROOT / group).rglob(f"*.{ending}")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
