@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from spaces import SEEDS, SPACES
-from synthetic import BUDGET, Function, function
+from spaces import COST, SEEDS, SPACES
+from synthetic import BUDGET, PROBLEMS, Function, function
 from tables import Table, kept_table
 from yardstick import Yardstick
 
@@ -19,7 +19,7 @@ def table() -> Callable[[str], Table]:
 
     @functools.cache
     def of(name: str) -> Table:
-        return kept_table(name, SPACES[name].overrides, SPACES[name].space)
+        return kept_table(name, SPACES[name])
 
     return of
 
@@ -30,23 +30,26 @@ def question(table: Callable[[str], Table]) -> Callable[[str], tuple[Table | Fun
 
     @functools.cache
     def of(name: str) -> tuple[Table | Function, Yardstick, int]:
-        if name not in SPACES:
+        if name in PROBLEMS:
             found = function(name)
             return found, Yardstick.of(found.goals, found.front(), found.worst()), BUDGET
-        known = table(name)
+        space = name.removesuffix("-cost")
+        known = table(space) if name == space else table(space).wanting(COST)
+        feasible = known.goals.feasible(known.columns)
+        worst = None if name == space else np.median(known.goals.lower_is_better(known.columns)[feasible], axis=0)
         exact = known.goals.lower_is_better(known.columns)[known.goals.front(known.columns)]
-        return known, Yardstick.of(known.goals, exact), SPACES[name].budget
+        return known, Yardstick.of(known.goals, exact, worst), SPACES[space].budget
 
     return of
 
 
 @pytest.fixture(scope="session")
-def by_chance(question: Callable[..., tuple[Table | Function, Yardstick, int]]) -> Callable[[str], np.ndarray]:
+def by_chance(question: Callable[..., tuple[Table | Function, Yardstick, int]]) -> Callable[[str, int], np.ndarray]:
     """Shares of the exact hypervolume that designs drawn uniformly without replacement reach, [seeds]."""
 
     @functools.cache
-    def of(name: str) -> np.ndarray:
-        asked, yardstick, budget = question(name)
+    def of(name: str, budget: int) -> np.ndarray:
+        asked, yardstick, _ = question(name)
         draws = (asked.drawn(np.random.default_rng(seed), budget) for seed in range(SEEDS))
         return np.array([yardstick.hypervolume(asked.evaluate(designs)) for designs in draws])
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import moocore
 import numpy as np
 
 from dse.goals import Goals
@@ -14,23 +15,13 @@ from dse.space import Interval, Space
 SAMPLE = 4096
 BUDGET = 2000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
+# ZDT5 is about bits. The fronts of the other MW problems are not part of pymoo, which fetches them.
 PROBLEMS: dict[str, dict[str, int]] = {
-    "zdt1": {"n_var": 10},
-    "zdt2": {"n_var": 10},
-    "zdt3": {"n_var": 10},
-    "zdt6": {"n_var": 10},
+    **{f"zdt{i}": {"n_var": 10} for i in (1, 2, 3, 4, 6)},
     "dtlz1": {"n_var": 7, "n_obj": 3},
-    "dtlz2": {"n_var": 12, "n_obj": 3},
-    "dtlz4": {"n_var": 12, "n_obj": 3},
-    "wfg1": {"n_var": 10, "n_obj": 3},
-    "wfg2": {"n_var": 10, "n_obj": 3},
-    "wfg4": {"n_var": 10, "n_obj": 3},
-    "wfg9": {"n_var": 10, "n_obj": 3},
-    "mw1": {"n_var": 8},
-    "mw2": {"n_var": 8},
-    "mw3": {"n_var": 8},
-    "mw4": {"n_var": 8},
-    "mw8": {"n_var": 8},
+    **{f"dtlz{i}": {"n_var": 12, "n_obj": 3} for i in (2, 3, 4, 5, 6, 7)},
+    **{f"wfg{i}": {"n_var": 10, "n_obj": 3} for i in (1, 2, 4, 9)},
+    **{f"mw{i}": {"n_var": 8} for i in (1, 2, 3, 4, 6, 8, 12)},
 }
 
 
@@ -57,7 +48,10 @@ class Function:
 
     def front(self) -> np.ndarray:
         """Points of the true front, [points, objectives]."""
-        return np.asarray(self.function.pareto_front())
+        name, sampled = type(self.function).__name__, np.linspace(0, 1, 101)
+        if name in ("DTLZ5", "DTLZ6"):
+            return _arc(sampled * np.pi / 2)
+        return _patches(sampled) if name == "DTLZ7" else np.asarray(self.function.pareto_front())
 
     def worst(self) -> np.ndarray:
         """The worst of each objective in a fixed sample, [objectives]: few evaluations end nearer to it than to the
@@ -68,6 +62,18 @@ class Function:
     def drawn(self, random: np.random.Generator, count: int) -> np.ndarray:
         """Designs [count, parameters], uniform; no two of a continuum are the same."""
         return self.space.drawn(random, count)
+
+
+def _arc(angles: np.ndarray) -> np.ndarray:
+    """The fronts of DTLZ5 and DTLZ6 for three objectives, a quarter of a circle [Deb et al., 2005]."""
+    return np.stack([np.cos(angles) / np.sqrt(2), np.cos(angles) / np.sqrt(2), np.sin(angles)], axis=1)
+
+
+def _patches(sampled: np.ndarray) -> np.ndarray:
+    """The front of DTLZ7 for three objectives, four patches [Deb et al., 2005]."""
+    first, second = (axis.ravel() for axis in np.meshgrid(sampled, sampled))
+    heights = 6 - sum(values * (1 + np.sin(3 * np.pi * values)) for values in (first, second))
+    return moocore.filter_dominated(np.stack([first, second, heights], axis=1))
 
 
 def function(name: str) -> Function:

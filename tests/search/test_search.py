@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from methods import METHODS, method
-from spaces import SEEDS, SPACES
-from synthetic import PROBLEMS
+from methods import ASKED, METHODS, given, method
+from spaces import SEEDS
 from yardstick import above
 
 from dse.store import Trials
 
 pytestmark = pytest.mark.search
-LARGE, ENOUGH, TARGET = "card", 5000, 0.995
+CONF = Path(__file__).resolve().parent.parent.parent / "conf"
+LARGE, ENOUGH, TARGET = "fine", 5000, 0.995
 
 
 def answers(search: Any, asked: Any, folder: Path, seed: int) -> dict[str, np.ndarray]:
@@ -26,25 +26,34 @@ def answers(search: Any, asked: Any, folder: Path, seed: int) -> dict[str, np.nd
     return trials.load()[1]
 
 
-@pytest.mark.parametrize("name", [*SPACES, *PROBLEMS])
-@pytest.mark.parametrize("chosen", METHODS)
+@pytest.mark.parametrize(("chosen", "name"), ASKED)
 def test_a_search_that_learns_is_above_random(
     chosen: str, name: str, question: Callable[..., Any], by_chance: Callable[..., Any], tmp_path: Path
 ) -> None:
     asked, yardstick, budget = question(name)
+    budget = given(chosen, budget)
     search = method(chosen, budget)
     found = np.array([yardstick.hypervolume(answers(search, asked, tmp_path, seed)) for seed in range(SEEDS)])
-    drawn = by_chance(name)
+    drawn = by_chance(name, budget)
     higher, chance = above(found, drawn)
-    words = f"{chosen} on {name}: median {np.median(found):.4f}, random {np.median(drawn):.4f}, p {chance:.1e}"
+    words = (
+        f"{chosen} on {name}, {budget}: median {np.median(found):.3f}, random {np.median(drawn):.3f}, p {chance:.0e}"
+    )
     print(words)
     assert higher, words
 
 
 def test_evolution_nearly_has_the_front_of_a_million_designs(question: Callable[..., Any], tmp_path: Path) -> None:
     asked, yardstick, _ = question(LARGE)
-    assert asked.asked.sum() > 1e6
+    assert len(asked.designs) > 1e6
     search = method("evolve", ENOUGH)
     found = [yardstick.hypervolume(answers(search, asked, tmp_path, seed)) for seed in range(SEEDS)]
     print(f"median {np.median(found):.5f}, least {min(found):.5f}")
     assert np.median(found) >= TARGET
+
+
+def test_no_method_is_left_out() -> None:
+    """Each configuration of a search is asked about something, or it learns nothing."""
+    searches = {path.stem for path in (CONF / "search").glob("*.yaml")} - {"optuna", "enumerate"}
+    samplers = {path.stem for path in (CONF / "search" / "sampler").glob("*.yaml")} - {"random", "qmc"}
+    assert searches | samplers == set(METHODS)
