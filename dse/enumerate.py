@@ -67,8 +67,8 @@ def prove(evaluated: int, distinct: float) -> None:
     """Raise RuntimeError where not every design was evaluated exactly once."""
     if evaluated != distinct:
         raise RuntimeError(
-            f"search=enumerate: {evaluated:,} designs were evaluated, but the space has {distinct:,.0f}; the folder holds "
-            "parts of another run, or this is a fault of the program; begin in a new folder"
+            f"search=enumerate: {evaluated:,} designs were evaluated, but the space has {distinct:,.0f}; the folder "
+            "holds parts of another run, or this is a fault of the program; begin in a new folder"
         )
 
 
