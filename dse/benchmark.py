@@ -18,7 +18,7 @@ import numpy as np
 
 from dse.blocks import Crossing
 from dse.console import console, table
-from dse.enumerate import Wanted, chunks_of
+from dse.enumerate import Asked, chunks_of
 from dse.goals import Goals
 from dse.optimise import Asking, OptunaSearch
 from dse.problem import Problem
@@ -58,7 +58,7 @@ def run(session: Session) -> None:
 def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
     """Candidates x mappings a second where all combinations of chips and systems are asked for, and what a plain
     elementwise program of as many operations reaches."""
-    wanted = Wanted(tuple(goals.objectives.items()), goals.constraints, CHUNK, single, whole=False)
+    wanted = Asked(tuple(goals.objectives.items()), goals.constraints, CHUNK, single, whole=False)
     listing = chunks_of(problem, wanted).listing(0)
     if not isinstance(listing, Crossing):
         raise ValueError("space: the benchmark needs one pool without a draft; write prefill=none draft=none")

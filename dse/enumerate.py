@@ -16,6 +16,7 @@ from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
 from dse.opening import opening_rows
 from dse.problem import Problem
+from dse.robust import Robust
 from dse.scale import each
 from dse.schema import counted
 from dse.store import Trials
@@ -48,14 +49,12 @@ class Enumeration:
         """Evaluate into `trials`, from where it stops; the seed does not matter. Returns seconds by part."""
         refuse_too_large(problem, self.most)
         start, whole = time.perf_counter(), problem.distinct() <= self.keep
-        wanted = Wanted(
-            tuple(goals.objectives.items()), goals.constraints, self.chunk, self.precision == "single", whole
-        )
-        front, numbers = Front(goals, trials, whole), range(trials.covered(), len(chunks_of(problem, wanted).listed))
+        asked = Asked(tuple(goals.objectives.items()), goals.constraints, self.chunk, self.precision == "single", whole)
+        front, numbers = Front(goals, trials, whole), range(trials.covered(), len(chunks_of(problem, asked).listed))
         with bar("enumerating", problem.distinct()) as advance:
             advance(trials.totals()[0])
             for number, kept in zip(
-                numbers, each(problem, functools.partial(chunk, wanted=wanted), numbers), strict=True
+                numbers, each(problem, functools.partial(chunk, asked=asked), numbers), strict=True
             ):
                 front.add(problem, kept, number + 1, self.batch)
                 advance(kept.evaluated)
@@ -72,7 +71,7 @@ def prove(evaluated: int, distinct: float) -> None:
         )
 
 
-class Wanted(NamedTuple):
+class Asked(NamedTuple):
     """What is asked of every chunk: objectives and constraints, its size, whether in single precision, and whether all
     designs are kept."""
 
@@ -91,27 +90,29 @@ class Kept(NamedTuple):
     feasible: int
 
 
-def chunk(problem: Problem, number: int, wanted: Wanted) -> Kept:
+def chunk(problem: Problem | Robust, number: int, asked: Asked) -> Kept:
     """What of a chunk may be on the front."""
-    goals = Goals(dict(wanted.objectives), wanted.constraints)
-    found = chunks_of(problem, wanted).answers(number)
+    goals = Goals(dict(asked.objectives), asked.constraints)
+    found = chunks_of(problem, asked).answers(number)
     feasible = int(goals.feasible(found.columns).sum()) if len(found.designs) else 0
-    rows = np.arange(len(found.designs)) if wanted.whole else promising(goals, found.columns, found.designs)
+    rows = np.arange(len(found.designs)) if asked.whole else promising(goals, found.columns, found.designs)
     return Kept(found.of(rows), len(found.designs), feasible)
 
 
 @functools.lru_cache(maxsize=2)
-def chunks_of(problem: Problem, wanted: Wanted) -> Chunks:
+def chunks_of(problem: Problem | Robust, asked: Asked) -> Chunks:
     """The chunks of a problem, made once in each process."""
-    return Chunks(problem, wanted)
+    return Chunks(problem, asked)
 
 
 class Chunks:
     """The chunks of a space: structures one after the other, each as chips x systems where they can be put together,
     otherwise design by design."""
 
-    def __init__(self, problem: Problem, wanted: Wanted) -> None:
-        self.problem, self.wanted, self._listing = problem, wanted, functools.lru_cache(maxsize=2)(self.listing)
+    def __init__(self, problem: Problem | Robust, asked: Asked) -> None:
+        self.problem: Problem = problem.problem if isinstance(problem, Robust) else problem
+        self.question, self.asked = problem, asked
+        self._listing = functools.lru_cache(maxsize=2)(self.listing)
 
     @functools.cached_property
     def listed(self) -> list[tuple[int, Any]]:
@@ -127,11 +128,11 @@ class Chunks:
         """The designs of one structure."""
         problem, codes = self.problem, self.problem.structures()[structure]
         kind, found = problem.kind_at(codes), problem.template(codes)
-        if not crosses(found.candidate, problem.wanted):
-            return Listing(problem, codes, kind.places, self.wanted.size)
-        metrics = tuple(dict.fromkeys((*dict(self.wanted.objectives), problem.wanted.objective)))
+        if isinstance(self.question, Robust) or not crosses(found.candidate, problem.wanted):
+            return Listing(self.question, codes, kind.places, self.asked.size)
+        metrics = tuple(dict.fromkeys((*dict(self.asked.objectives), problem.wanted.objective)))
         given = (found.candidate, problem.space, codes, kind.places, kind.grid.own, problem.wanted, metrics)
-        return Crossing(*given, single=self.wanted.single, chunk=self.wanted.size)
+        return Crossing(*given, single=self.asked.single, chunk=self.asked.size)
 
 
 def promising(goals: Goals, columns: Columns, designs: np.ndarray) -> np.ndarray:

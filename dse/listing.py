@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from dse.archive import Question
 from dse.space import Files, Space
-
-if TYPE_CHECKING:
-    from dse.problem import Problem
 
 
 class Answers(NamedTuple):
@@ -34,7 +32,7 @@ class Listing:
     """All designs of one structure, in chunks. files : the codes of the structure; places : column and leaf of each
     parameter that it has."""
 
-    problem: Problem
+    question: Question
     files: Sequence[int]
     places: Sequence[tuple[int, int]]
     chunk: int
@@ -45,16 +43,16 @@ class Listing:
         return list(range(0, int(np.prod([len(c) for c in self._codes()], dtype=float)), self.chunk))
 
     def _codes(self) -> list[np.ndarray]:
-        return [np.arange(self.problem.space.parameters[column].size) for column, _ in self.places]
+        return [np.arange(self.question.space.parameters[column].size) for column, _ in self.places]
 
     def answers(self, first: int) -> Answers:
         """Answers about the designs of one chunk."""
         shape = [len(codes) for codes in self._codes()]
         index = np.arange(first, min(first + self.chunk, int(np.prod(shape, dtype=float))))
-        designs = resting(self.problem.space, self.files, len(index))
+        designs = resting(self.question.space, self.files, len(index))
         for (column, _), codes in zip(self.places, np.unravel_index(index, shape) if shape else (), strict=True):
             designs[:, column] = codes
-        return Answers(designs, self.problem.evaluate(designs), True, np.zeros(len(index), int))
+        return Answers(designs, self.question.evaluate(designs), True, np.zeros(len(index), int))
 
 
 def resting(space: Space, files: Sequence[int], count: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 from dse.benchmark import compiling
 from dse.blocks import Crossing, evenly
-from dse.enumerate import Wanted, chunks_of
+from dse.enumerate import Asked, chunks_of
 from dse.listing import Listing
 from dse.mapping import Wanted as Mapped
 from dse.operations import operations
@@ -47,7 +47,7 @@ OTHERS = 6  # mappings of each design that its best one is held against
 
 
 def crossing(problem: Problem, single: bool = False, size: int = 16) -> Crossing:
-    found = chunks_of(problem, Wanted(OBJECTIVES, LIMITS, size, single, whole=False)).listing(0)
+    found = chunks_of(problem, Asked(OBJECTIVES, LIMITS, size, single, whole=False)).listing(0)
     assert isinstance(found, Crossing)
     return found
 
@@ -111,7 +111,7 @@ def test_nothing_is_compiled_after_the_first_chunk() -> None:
 
 def test_a_goodput_is_searched_design_by_design() -> None:
     problem = Problem(*MACHINES["video"], Mapped("goodput"), 16)
-    found = chunks_of(problem, Wanted(OBJECTIVES, LIMITS, 3, False, whole=True)).listing(0)
+    found = chunks_of(problem, Asked(OBJECTIVES, LIMITS, 3, False, whole=True)).listing(0)
     assert isinstance(found, Listing)
     assert len(found.chunks) == 2
 

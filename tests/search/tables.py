@@ -15,7 +15,8 @@ from spaces import Asked
 
 from dse.aims import slope_names
 from dse.compose import compose, plain
-from dse.enumerate import Chunks, Wanted
+from dse.enumerate import Asked as Every
+from dse.enumerate import Chunks
 from dse.goals import Columns, Goals
 from dse.listing import Answers
 from dse.mapping import Grid
@@ -88,7 +89,7 @@ def tabulate(given: Asked) -> Table:
     goals = Goals.read(config["objectives"])
     space = config["space"] if given.space is None else given.space
     problem = Problem(given.overrides, space, read_wanted(config["mapping"]), BATCH)
-    asked = Wanted(tuple(goals.objectives.items()), goals.constraints, CHUNK, False, True)
+    asked = Every(tuple(goals.objectives.items()), goals.constraints, CHUNK, False, True)
     chunks = Chunks(problem, asked)
     found = [_mapped(problem, chunks.answers(number)) for number in range(len(chunks.listed))]
     designs = np.concatenate([part for part, _ in found])
