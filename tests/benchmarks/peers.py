@@ -25,9 +25,9 @@ OWN = "inferscape"
 PATIENCE = 900.0  # seconds that an installation, or the timing of one tool, may take
 DIFFERENCE = (
     "What they compute differs. ZigZag: energy and latency of one layer on one accelerator, loops and memories in "
-    "detail. AIConfigurator: time of one step of a model on machines that were measured, interpolated between the "
-    "measurements in its package. Inferscape: one candidate machine under one mapping of the whole model, all operators "
-    "and exchanges, energy, power, temperature and cost, from equations."
+    "detail. AIConfigurator: time of one step of a model on a machine that was measured, interpolated between the "
+    "measurements in its package. Inferscape: one candidate machine under one mapping of the whole model, all "
+    "operators and exchanges, energy, power, temperature and cost, from equations."
 )
 
 
@@ -58,26 +58,23 @@ class Timed:
     details: Mapping[str, Any]
 
 
-class Failed(Exception):
-    """Why something did not run, in one line."""
-
-
 def ran(words: Sequence[str], folder: Path, **variables: str) -> None:
-    """Run a command in a folder; raises Failed."""
+    """Run a command in a folder; raises RuntimeError with why, in one line."""
     try:
         found = subprocess.run(
             words, cwd=folder, env=os.environ | variables, capture_output=True, text=True, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"more than {PATIENCE:.0f} s") from None
+        raise RuntimeError(f"more than {PATIENCE:.0f} s") from None
     except OSError as error:
-        raise Failed(str(error)) from None
+        raise RuntimeError(str(error)) from None
     if found.returncode:
-        raise Failed(next(reversed((found.stderr + found.stdout).strip().splitlines()), "no words"))
+        said = found.stderr.strip() or found.stdout.strip() or "no words"
+        raise RuntimeError(said.splitlines()[-1].strip())
 
 
 def installed(peer: Peer, folder: Path) -> Path:
-    """The interpreter of a new environment with a peer in it; raises Failed."""
+    """The interpreter of a new environment with a peer in it; raises RuntimeError."""
     home = folder / "environment"
     python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if uv := shutil.which("uv"):
@@ -90,7 +87,7 @@ def installed(peer: Peer, folder: Path) -> Path:
 
 
 def timed(python: Path, program: str, folder: Path, path: str = "") -> dict[str, Any]:
-    """Rows and versions of a program that was run in a folder; raises Failed."""
+    """Rows and versions of a program that was run in a folder; raises RuntimeError."""
     out = folder / "timed.json"
     ran((str(python), str(HERE / "peers_timed" / program), str(out)), folder, PYTHONPATH=path)
     return json.loads(out.read_text(encoding="utf-8"))
@@ -108,12 +105,12 @@ def peer_lines(peer: Peer, versions: dict[str, str]) -> list[Timed]:
         folder = Path(given)
         try:
             python = installed(peer, folder)
-        except Failed as reason:
+        except RuntimeError as reason:
             print(f"{peer.name}: not installed ({reason})", flush=True)
             return []
         try:
             found = timed(python, peer.program, folder)
-        except Failed as reason:
+        except RuntimeError as reason:
             print(f"{peer.name}: installed, not timed ({reason})", flush=True)
             return []
     versions |= found["versions"]
@@ -141,10 +138,8 @@ def own_lines(versions: dict[str, str]) -> list[Timed]:
 
 def markdown(rows: Sequence[Timed]) -> str:
     """The table."""
-    head = [
-        "| tool | an evaluation | cores | microseconds an evaluation | evaluations a second |",
-        "|---|---|---:|---:|---:|",
-    ]
+    names = ("tool", "an evaluation", "cores", "microseconds an evaluation", "evaluations a second")
+    head = [f"| {' | '.join(names)} |", "|---|---|---:|---:|---:|"]
     body = [
         f"| {row.tool} | {row.what} | {row.cores} | {short(row.microseconds)} | {short(1e6 / row.microseconds)} |"
         for row in rows
@@ -177,7 +172,7 @@ def main() -> None:
     print(f"{OWN}: timing ...", flush=True)
     try:
         rows += own_lines(versions)
-    except Failed as reason:
+    except RuntimeError as reason:
         sys.exit(f"{OWN}: not timed ({reason})")
     loads.append(load())
     machine = {"cores": os.cpu_count(), "processor": platform.machine(), "system": platform.system(), "loads": loads}
