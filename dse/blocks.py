@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from dse.batches import significant
+from dse.compose import SOMETIMES
 from dse.evaluate import Candidate
 from dse.lattice import SAME, Arranged, Axes, Block, Passing, arranged, chosen, settled, tabled
 from dse.listing import Answers, resting
@@ -26,8 +27,8 @@ from models.parallelism import Cut
 CHIPS = 256  # in a block, at most
 SYSTEMS = 64  # in a block, at most
 ROWS = 256  # different passes that are worked out at once
-OF_CHIP = "hw.chip."
-OF_BOTH = ("model.", "format.", "prefill.", "draft.")
+OF_CHIP = ("hw.chip.",)
+OF_SYSTEM = ("hw.levels.", "hw.runtime.", "hw.ownership.", "serving.", "scheduler.")
 UNKNOWN = np.nan  # a number that a part must not depend on
 
 
@@ -188,6 +189,7 @@ class Crossing:
         for turn in passing:
             parts = [tabled(given, states, at(turn, first), varied) for first in range(0, length(turn), ROWS)]
             tables.append(jax.tree.map(lambda *pieces: np.concatenate(pieces), *jax.device_get(parts)))
+        refuse_unknown((tables, found._replace(batches=()).moved, found.hops))
         return Work(both, index, jax.device_get(states), tuple(tables), found, rows)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
@@ -269,6 +271,15 @@ def length(turn: Passing) -> int:
     return len(turn.cut.tensor)
 
 
+def refuse_unknown(found: Any) -> None:
+    """Raise RuntimeError where a part was worked out from what it must not depend on."""
+    if any(np.isnan(leaf).any() for leaf in jax.tree.leaves(found)):
+        raise RuntimeError(
+            "search=enumerate: operators depend on the system around the chip, or exchanges on the chip, so that "
+            "candidates cannot be put together from both; use search=evolve, and report the machine"
+        )
+
+
 def typed(leaf: Any, single: bool) -> Any:
     """Numbers in the precision, whole numbers as they are."""
     values = np.asarray(leaf)
@@ -277,10 +288,11 @@ def typed(leaf: Any, single: bool) -> Any:
 
 def _kind(path: str) -> int:
     """Of a chip, of a system, of both: by the path of a leaf."""
-    return 0 if path.startswith(OF_CHIP) else 2 if path.startswith(OF_BOTH) else 1
+    return 0 if path.startswith(OF_CHIP) else 1 if path.startswith(OF_SYSTEM) else 2
 
 
 def crosses(candidate: Candidate, wanted: Wanted) -> bool:
     """True where candidates can be put together from chips and systems: one pool, no draft, mappings not compared by
     goodput."""
-    return candidate.prefill is None and candidate.draft is None and wanted.objective not in GOODPUT
+    alone = all(getattr(candidate, section) is None for section in SOMETIMES)
+    return alone and wanted.objective not in GOODPUT

@@ -15,7 +15,7 @@ from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
 from dse.opening import opening_rows
-from dse.problem import Problem
+from dse.problem import Problem, composed
 from dse.robust import Robust
 from dse.scale import each
 from dse.schema import counted
@@ -110,7 +110,9 @@ class Chunks:
     otherwise design by design."""
 
     def __init__(self, problem: Problem | Robust, asked: Asked) -> None:
-        self.problem: Problem = problem.problem if isinstance(problem, Robust) else problem
+        base = composed(problem)
+        assert base is not None, "only spaces over composed machines are enumerated"
+        self.problem: Problem = base
         self.question, self.asked = problem, asked
         self._listing = functools.lru_cache(maxsize=2)(self.listing)
 

@@ -42,6 +42,11 @@ class OptunaSearch:
         self.trials, self.batch = counted("search.trials", self.trials), counted("search.batch", self.batch)
         self.start = checked_start(self.start)
         make_sampler(self.sampler, 0)  # so that what is wrong with it is said at once
+        if self.storage and self.start:
+            raise ValueError(
+                "search.start: a study in search.storage begins with what its sampler asks for; leave search.start "
+                "empty, or search.storage=null"
+            )
         if self.storage and not self.study:
             raise ValueError(
                 "search.study: a study that is kept in search.storage needs a name; write search.study=NAME"

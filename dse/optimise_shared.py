@@ -20,8 +20,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from dse.archive import Archive, Question
+from dse.compose import SECTIONS, SOMETIMES
 from dse.console import bar
 from dse.goals import Columns, Goals
+from dse.problem import composed
 from dse.samplers import Seen, make_sampler, manner, refuse_objectives
 from dse.storage import connected, reached
 from dse.store import Trials
@@ -30,7 +32,6 @@ from dse.telling import Telling
 ASKED_PER_NEW = 4  # a sampler that repeats itself more than this is given unseen designs
 BEATS = 6  # signs of life of a worker within the patience of the others
 PAUSE = 0.05  # seconds between looks at what others do
-NOT_THE_QUESTION = ("search", "scale", "seed", "resume", "run", "tracking", "task", "title", "question", "baselines")
 
 
 class Placed(NamedTuple):
@@ -320,7 +321,9 @@ def answers_of(trial: Any) -> dict[str, np.ndarray]:
 def question_of(problem: Any, goals: Goals) -> str:
     """What is asked, in a few letters: space and goals, and of machines the composed configuration."""
     said: list[Any] = [repr(problem.space.parameters), repr(goals)]
-    if hasattr(problem, "template"):
-        first = problem.template((0,) * len(problem.space.files))
-        said += [repr(problem.wanted), {k: v for k, v in first.config.items() if k not in NOT_THE_QUESTION}]
+    base = composed(problem)
+    if base is not None:
+        first = base.template((0,) * len(base.space.files))
+        said += [repr(base.wanted), {name: first.config.get(name) for name in (*SECTIONS, *SOMETIMES)}]
+    said += [getattr(problem, "identity", "")]
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -241,6 +241,13 @@ class Problem:
         return list(itertools.product(*options))
 
 
+def composed(question: Any) -> Problem | None:
+    """The problem that a question is about, however it is wrapped (`question`); none where it composes no machines."""
+    while question is not None and not isinstance(question, Problem):
+        question = vars(question).get("question")
+    return question
+
+
 def ends(found: Template, space: Space, places: Sequence[tuple[int, int]]) -> list[Template]:
     """The template, and with the least and the most of each parameter; ValueError where one breaks a rule between
     numbers of its component."""

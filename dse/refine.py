@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from dse.schema import counted
 from dse.store import Trials
 
 
-@runtime_checkable
 class Sloped(Question, Protocol):
     """A question that has slopes too."""
 
@@ -57,6 +56,9 @@ class Refinement:
                 "search=refine: nothing in the space is a number, so there is no slope to follow; "
                 "let a number vary, such as hw.chip.engine.cores, or use search=enumerate"
             )
-        if not isinstance(problem, Sloped):
-            raise ValueError("search=refine: this question has answers but no slopes; use search=optuna")
-        return Refining(self, problem, goals, trials, seed).run()
+        if not callable(getattr(problem, "slopes", None)):
+            raise ValueError(
+                "search=refine: what is asked has answers but no slopes, as with robust=…; write robust=null, or use "
+                "search=evolve"
+            )
+        return Refining(self, cast(Sloped, problem), goals, trials, seed).run()

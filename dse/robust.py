@@ -47,30 +47,31 @@ class Robust:
     """
 
     def __init__(self, problem: Problem, goals: Goals, beliefs: Beliefs, level: float, seed: int) -> None:
-        self.problem, self.goals, self.level = problem, goals, level
+        self.question, self.goals, self.level = problem, goals, level
         self.widener = Widener(problem, beliefs, seed)
         self.batch = problem.batch
         problem.templates()  # or refuse too many
         structures = list(np.ndindex(*(choice.size for choice in problem.space.files)))
         self.drawn = self.widener.draws(structures, beliefs.robust_draws)
+        self.identity = f"robust {level} {seed} {beliefs}"  # of what tells its answers from those of the problem
 
     @property
     def space(self) -> Space:
-        return self.problem.space
+        return self.question.space
 
     def canonical(self, designs: np.ndarray) -> np.ndarray:
-        return self.problem.canonical(designs)
+        return self.question.canonical(designs)
 
     def present(self, structure: Sequence[int]) -> tuple[bool, ...]:
-        return self.problem.present(structure)
+        return self.question.present(structure)
 
     def distinct(self) -> float:
         """How many different designs there are."""
-        return self.problem.distinct()
+        return self.question.distinct()
 
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
         """What the share of draws is at least as good as, as flat columns [designs]."""
-        columns = self.problem.evaluate(designs)
+        columns = self.question.evaluate(designs)
         if not len(designs):
             return columns
         written = {f"{NOMINAL}{name}": columns[f"metrics.{name}"] for name in self.goals.objectives}

@@ -10,7 +10,7 @@ import numpy as np
 from dse.archive import Question
 from dse.compose import picked
 from dse.console import console
-from dse.problem import Problem
+from dse.problem import Problem, composed
 from dse.schema import nearest
 from dse.space import Files, Interval, Parameter, Values, quantity_text
 from dse.template import leaf_index, parts
@@ -42,7 +42,8 @@ def begun_from(problem: Question, start: Sequence[Any]) -> np.ndarray:
     entry leaves open is as in the composed machine.
     """
     entries = checked_start(start)
-    own = _named(problem, []) if isinstance(problem, Problem) and entries else {}
+    base = composed(problem)
+    own = _named(base, []) if base is not None and entries else {}
     designs = [_design(problem, entry, own) for entry in entries]
     width = len(problem.space.parameters)
     return problem.canonical(np.array(designs, dtype=float).reshape(len(designs), width))
@@ -56,8 +57,8 @@ def _design(problem: Question, entry: Any, own: Mapping[str, Any]) -> list[float
             if key not in keys:
                 raise ValueError(f"search.start: {key}: the space has no such parameter; {nearest(str(key), keys)}")
         values = words
-    elif isinstance(problem, Problem):
-        values = _named(problem, [str(word) for word in words])
+    elif (base := composed(problem)) is not None:
+        values = _named(base, [str(word) for word in words])
     else:
         raise ValueError(f"search.start: {entry!r}: this search composes no machines; name designs by their keys")
     return [_code(p, values.get(p.key, own.get(p.key)), entry) for p in problem.space.parameters]

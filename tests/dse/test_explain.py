@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dse.evaluate import Candidate
-from dse.explain import FAR_TOO_HOT, missing
+from dse.explain import FAR_TOO_HOT, SAYS, missing
 from dse.metrics import Headroom, units
 from dse.template import template
 
@@ -110,3 +110,7 @@ def test_only_the_constraints_that_are_asked_for_count(card: Candidate) -> None:
     names = [one.name for one in missing(card, point(power=-1.0, clock=-0.1, latency=-1.0), ["power", "clock"])]
     assert names == ["power", "clock"]
     assert missing(card, point(clock=-0.1))[0].lever == "hw.chip.engine.frequency 1.2 GHz → 1.08 GHz"
+
+
+def test_every_limit_has_its_words() -> None:
+    assert set(SAYS) == set(units(Headroom))
