@@ -23,7 +23,7 @@ ENDLESS = 1e15  # times the bandwidth: what is left of a transfer is far below a
 ROUNDING = 1e-9  # relative: sums of some thousand doubles
 MM2 = 1e-6
 SHARES = ("shares", "energy_shares", "cost_shares", "carbon_shares", "power_shares")
-BANDWIDTHS = (("bandwidth",), ("width",), ("pad_rate", "bank_width"))  # of a tier, whatever its kind
+BANDWIDTHS = (("pad_rate", "bank_width", "bandwidth"), ("width",), ("bandwidth",))  # of a tier, whatever its kind
 FEW = settings(max_examples=25)  # nothing is compiled here, so an example takes some 20 ms
 LARGE = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 
