@@ -13,7 +13,7 @@ from dse.goals import Goals
 from dse.space import Interval, Space
 
 SAMPLE = 4096
-BUDGET = 2000  # designs that a search gets
+BUDGET = 1000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
 # ZDT5 is about bits. The fronts of the other MW problems are not part of pymoo, which fetches them.
 PROBLEMS: dict[str, dict[str, int]] = {
