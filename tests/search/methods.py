@@ -12,34 +12,36 @@ from synthetic import PROBLEMS
 from dse import study
 from dse.compose import compose, plain
 
-OTHERS = tuple(PROBLEMS)
-
 
 @dataclass(frozen=True)
 class Method:
-    """Overrides, the name of the budget among them, the questions that it is asked, and how many designs it gets at
-    most."""
+    """Overrides, the name of the budget among them, the questions that it is asked, how many designs it gets at most,
+    and whether 20 runs take so long that they are for the night."""
 
     overrides: tuple[str, ...]
     counted: str
     asked: tuple[str, ...]
     most: int | None = None
+    long: bool = False
 
 
-def sampler(name: str, asked: tuple[str, ...], most: int | None = None) -> Method:
+def sampler(name: str, asked: tuple[str, ...], most: int | None = None, long: bool = False) -> Method:
     """A sampler of Optuna."""
-    return Method(("search=optuna", f"search/sampler={name}"), "trials", asked, most)
+    return Method(("search=optuna", f"search/sampler={name}"), "trials", asked, most, long)
 
 
+TWO = tuple(name for name, given in PROBLEMS.items() if given.get("n_obj", 2) == 2)
+THREE = tuple(name for name in PROBLEMS if name not in TWO)
 # Random and quasi-random samplers learn nothing. Parzen estimators and Gaussian processes take too long for 20 runs of
-# thousands of designs, and a refinement needs the model's slopes, so these are asked about our own spaces alone.
+# a thousand designs, and a refinement needs the model's slopes, so these are asked about our own spaces alone. A run of
+# a Gaussian process takes minutes even for few designs, so 20 of them are for the night.
 METHODS = {
-    "evolve": Method(("search=evolve",), "evaluations", (*OWN, *OTHERS)),
-    "nsga2": sampler("nsga2", (*OWN, *OTHERS)),
-    "nsga3": sampler("nsga3", (*OWN, *OTHERS)),
+    "evolve": Method(("search=evolve",), "evaluations", (*OWN, *PROBLEMS)),
+    "nsga2": sampler("nsga2", (*OWN, *TWO)),
+    "nsga3": sampler("nsga3", (*OWN, *THREE)),
     "tpe": sampler("tpe", OWN),
     "cmaes": sampler("cmaes", COSTS),
-    "gp": sampler("gp", ("layers",), most=60),
+    "gp": sampler("gp", ("layers",), most=48, long=True),
     "refine": Method(("search=refine",), "evaluations", SLOPED),
 }
 ASKED = [(name, question) for name, given in METHODS.items() for question in given.asked]

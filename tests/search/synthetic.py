@@ -13,7 +13,7 @@ from dse.goals import Goals
 from dse.space import Interval, Space
 
 SAMPLE = 4096
-BUDGET = 2000  # designs that a search gets
+BUDGET = 1000  # designs that a search gets
 HEADROOMS = ("memory", "power", "heat", "clock")  # a problem's constraints take these names
 # ZDT5 is about bits. The fronts of the other MW problems are not part of pymoo, which fetches them.
 PROBLEMS: dict[str, dict[str, int]] = {
@@ -21,7 +21,8 @@ PROBLEMS: dict[str, dict[str, int]] = {
     "dtlz1": {"n_var": 7, "n_obj": 3},
     **{f"dtlz{i}": {"n_var": 12, "n_obj": 3} for i in (2, 3, 4, 5, 6, 7)},
     **{f"wfg{i}": {"n_var": 10, "n_obj": 3} for i in (1, 2, 4, 9)},
-    **{f"mw{i}": {"n_var": 8} for i in (1, 2, 3, 4, 6, 8, 12)},
+    **{f"mw{i}": {"n_var": 8} for i in (1, 2, 3, 6, 12)},
+    **{f"mw{i}": {"n_var": 8, "n_obj": 3} for i in (4, 8)},
 }
 
 

@@ -14,7 +14,6 @@ from yardstick import above
 
 from dse.store import Trials
 
-pytestmark = pytest.mark.search
 CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 LARGE, ENOUGH, TARGET = "fine", 5000, 0.995
 
@@ -26,7 +25,13 @@ def answers(search: Any, asked: Any, folder: Path, seed: int) -> dict[str, np.nd
     return trials.load()[1]
 
 
-@pytest.mark.parametrize(("chosen", "name"), ASKED)
+def runs() -> list[Any]:
+    """Methods and questions; those that take the night are marked so."""
+    marks = {name: pytest.mark.slow if of.long else pytest.mark.search for name, of in METHODS.items()}
+    return [pytest.param(chosen, name, marks=marks[chosen]) for chosen, name in ASKED]
+
+
+@pytest.mark.parametrize(("chosen", "name"), runs())
 def test_a_search_that_learns_is_above_random(
     chosen: str, name: str, question: Callable[..., Any], by_chance: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -43,6 +48,7 @@ def test_a_search_that_learns_is_above_random(
     assert higher, words
 
 
+@pytest.mark.search
 def test_evolution_nearly_has_the_front_of_a_million_designs(question: Callable[..., Any], tmp_path: Path) -> None:
     asked, yardstick, _ = question(LARGE)
     assert len(asked.designs) > 1e6
