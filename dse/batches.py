@@ -10,8 +10,8 @@ import numpy as np
 
 from dse.evaluate import Candidate
 from dse.grids import Grids
-from dse.mapping import Grid, Wanted
-from dse.metrics import Answer
+from dse.mapping import GOODPUT, Grid, Wanted
+from dse.metrics import Answer, more_is_better
 from dse.ready import best_of
 from dse.step import in_loops
 
@@ -44,6 +44,15 @@ def best_of_one(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
     """The answer about one candidate under its best mapping."""
     with in_loops():
         return best_of(candidate, choices, wanted)
+
+
+def first_row(columns: Mapping[str, np.ndarray], rows: np.ndarray, wanted: Wanted) -> int:
+    """Which of the rows, each a mapping of one design, comes first in the order of `dse.mapping.best`."""
+    sign = -1.0 if more_is_better(wanted.objective) else 1.0
+    illegal, wished = 1.0 - columns["legal"].astype(float), sign * columns[f"metrics.{wanted.objective}"]
+    limits = [np.maximum(0.0, -columns[f"headroom.{name}"]) for name in ("memory", "latency")]
+    keys = (illegal, wished, *limits) if wanted.objective in GOODPUT else (illegal, *limits, wished)
+    return int(np.lexsort([key[rows] for key in reversed(keys)])[0])
 
 
 def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

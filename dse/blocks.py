@@ -152,13 +152,19 @@ class Crossing:
         block = jax.tree.map(lambda leaf: typed(leaf, self.single), block)
         return block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single]
 
-    def operations(self) -> float:
-        """Arithmetic operations of putting one candidate together under one mapping, those shared by a block included,
-        those of tables apart."""
+    def operations(self) -> tuple[float, float]:
+        """Arithmetic operations of putting one candidate together under one mapping, and the divisions among them; those
+        shared by a block included, those of tables apart."""
         index = np.arange(self.beside)
         work = self._worked(*self.chunks[0])
         traced = chosen.trace(*self._asked(work, index, index))
-        return operations(traced.jaxpr.jaxpr) / (self.beside * self.inside * self.grid.size)
+        counted = operations(traced.jaxpr.jaxpr), operations(traced.jaxpr.jaxpr, frozenset({"div"}))
+        return tuple(count / (self.beside * self.inside * self.grid.size) for count in counted)  # type: ignore[return-value]
+
+    def legal_share(self) -> float:
+        """Of the mappings that are tried, the share that systems of the first chunk can have."""
+        found, _, _ = self._arranged(0, 0)
+        return float(np.mean(found.legal[self.rows] > 0))
 
     def _place(self, name: str, laid: Arranged) -> np.ndarray:
         """The tiers of each mapping, for all systems."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-NAMED = re.compile(r"\d{6}(-\d+){3}")
+NAMED = re.compile(r"\d{6}(-\d+){3,4}")
 
 
 def set_aside(folder: Path) -> list[str]:

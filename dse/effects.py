@@ -97,7 +97,7 @@ def row(found: Moves, one: Moved, name: str, limits: Sequence[str]) -> dict[str,
         "to": one.value,
         "counted": one.counted,
         "change": one.change,
-        "effect": one.metrics[name] / base - 1 if base else 0.0,
+        "effect": (one.metrics[name] - base) / abs(base) if base else 0.0,
         "breaks": broken,
     }
 

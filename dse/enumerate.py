@@ -14,6 +14,7 @@ from dse.budget import refuse_too_large
 from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
+from dse.mapping import GOODPUT
 from dse.opening import opening_rows
 from dse.problem import Problem, composed
 from dse.robust import Robust
@@ -130,7 +131,8 @@ class Chunks:
         """The designs of one structure."""
         problem, codes = self.problem, self.problem.structures()[structure]
         kind, found = problem.kind_at(codes), problem.template(codes)
-        if isinstance(self.question, Robust) or not crosses(found.candidate, problem.wanted):
+        searched = isinstance(self.question, Robust) or {*dict(self.asked.objectives)} & {*GOODPUT}
+        if searched or not crosses(found.candidate, problem.wanted):
             return Listing(self.question, codes, kind.places, self.asked.size)
         metrics = tuple(dict.fromkeys((*dict(self.asked.objectives), problem.wanted.objective)))
         given = (found.candidate, problem.space, codes, kind.places, kind.grid.own, problem.wanted, metrics)

@@ -169,7 +169,7 @@ def better(best: Best, other: Best, same: float) -> Best:
     """The one whose keys come first, the best so far where they are as good."""
     wins, tie = jnp.asarray(False), jnp.asarray(True)
     for mine, yours in zip(best[1:], other[1:], strict=True):
-        margin = same * jnp.abs(yours)
+        margin = jnp.where(jnp.isfinite(yours), same * jnp.abs(yours), 0.0)
         wins = wins | (tie & (yours < mine - margin))
         tie = tie & (yours <= mine + margin)
     return jax.tree.map(lambda mine, yours: jnp.where(wins, yours, mine), best, other)

@@ -28,24 +28,25 @@ MOVES = {  # that compute nothing
 }
 
 
-def operations(jaxpr: Any) -> float:
-    """Results of arithmetic on single numbers that the outputs depend on; what a loop does counts each time."""
+def operations(jaxpr: Any, only: frozenset[str] = frozenset()) -> float:
+    """Results of arithmetic on single numbers that the outputs depend on; what a loop does counts each time. `only` :
+    the primitives that are counted, all of them where empty."""
     needed = {id(var) for var in jaxpr.outvars}
     count = 0.0
     for equation in reversed(jaxpr.eqns):
         if not any(id(var) in needed for var in equation.outvars):
             continue
         needed |= {id(var) for var in equation.invars if not hasattr(var, "val")}
-        count += _of(equation)
+        count += _of(equation, only)
     return count
 
 
-def _of(equation: Any) -> float:
+def _of(equation: Any, only: frozenset[str]) -> float:
     inner = [_body(value) for value in equation.params.values()]
     inner = [body for body in inner if body is not None]
     if inner:
-        return equation.params.get("length", 1) * sum(operations(body) for body in inner)
-    if equation.primitive.name in MOVES:
+        return equation.params.get("length", 1) * sum(operations(body, only) for body in inner)
+    if equation.primitive.name in MOVES or (only and equation.primitive.name not in only):
         return 0.0
     shapes = [var.aval.shape for var in (*equation.outvars, *equation.invars) if hasattr(var.aval, "shape")]
     return float(max((np.prod(shape, dtype=float) for shape in shapes), default=0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.batches import best_of_each, flat, significant, under_each
+from dse.batches import best_of_each, first_row, flat, significant, under_each
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.evaluate import Candidate
 from dse.grids import Grids, grids, place, seen_from
@@ -158,9 +159,19 @@ class Problem:
         return self._kind_of(design).grid.own
 
     def under(self, design: np.ndarray, own: Grid) -> dict[str, np.ndarray]:
-        """Answers about one design, its machine under the best of other mappings, as many as it tries by itself."""
-        shared = self._kind_of(design)
-        return self._answers(design[None], replace(shared, grid=shared.grid._replace(own=own)))
+        """Answers about one design, its machine under the best of these mappings of its grid."""
+        whole, asked = (np.stack([np.asarray(c, float) for c in grid], axis=1) for grid in (self.choices(design), own))
+        rows = np.flatnonzero((whole[:, None] == asked[None]).all(axis=2).any(axis=1))
+        columns = self._under_all(design.tobytes())
+        best = rows[first_row(columns, rows, self.wanted)]
+        return {name: values[best : best + 1] for name, values in columns.items()}
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019
+    def _under_all(self, design: bytes) -> dict[str, np.ndarray]:
+        """Answers about one design under each mapping of its grid."""
+        one = np.frombuffer(design)[None]
+        count = self.choices(one[0]).size
+        return self.under_places(np.repeat(one, count, axis=0), np.arange(count), self.batch)
 
     def _kind_of(self, design: np.ndarray) -> Kind:
         return self.kind_at(self.space.structures(design[None])[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from dse.space import Space
 from dse.uncertainty import Widener
 
 NOMINAL = "as_written."
+FEWEST_BEYOND = 3  # draws beyond a quantile without which it is only the worst of all
 
 
 def read_level(given: Any) -> float | None:
@@ -34,6 +36,11 @@ def read_level(given: Any) -> float | None:
 def question(problem: Problem, goals: Goals, config: Mapping[str, Any], seed: int) -> Any:
     """What a search asks: the problem, or what its machines keep of it where `robust` says so."""
     level, beliefs = read_level(config["robust"]), Beliefs.read(config["spreads"])
+    if level is not None and (1 - level) * beliefs.robust_draws < FEWEST_BEYOND:
+        raise ValueError(
+            f"robust: {config['robust']} of {beliefs.robust_draws} drawn machines leaves fewer than {FEWEST_BEYOND} "
+            f"beyond it; write spreads.robust_draws={math.ceil(FEWEST_BEYOND / (1 - level) - 1e-9)} or more"
+        )
     return problem if level is None else Robust(problem, goals, beliefs, level, seed)
 
 

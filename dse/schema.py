@@ -32,7 +32,7 @@ def counted(place: str, given: Any) -> int:
     try:
         return int(Rule(least=1, whole=True).read(given))
     except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
+        raise ValueError(f"{place}: {error}; write {place}=1 or more") from None
 
 
 def target(node: Mapping[str, Any], path: str, locate: Locate) -> type:

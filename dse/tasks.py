@@ -79,11 +79,13 @@ def explore(config: Any) -> None:
         with scale.spread(question(problem, goals, session.config, session.seed)) as asked:
             study.begin(session)
             trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
+            console.print(f"searching into {session.folder}; what is not compiled yet takes up to a minute first")
             seconds = search.run(asked, goals, trials, session.seed)
     except (KeyboardInterrupt, ConnectionError):
         if study.begun(session):
             console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
         raise
+    console.print("searched; front, baselines, spreads and report follow")
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
     record(session.folder, session.config["tracking"])
 

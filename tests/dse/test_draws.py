@@ -35,7 +35,7 @@ def test_a_fraction_stays_one_and_a_far_bound_does_not_matter() -> None:
     assert shares.min() > 0
     assert shares.max() <= 1
     assert (np.diff(shares) > 0).all()
-    assert drawn(0.4, 0.1, Rule("", least=0, most=1), ENDS) == pytest.approx([0.36, 0.4, 0.44], rel=1e-4)
+    assert drawn(0.4, 0.1, Rule("", least=0, most=1), ENDS) == pytest.approx([2 / 5.3, 0.4, 2.2 / 5.2], rel=1e-4)
 
 
 def test_a_column_is_even_and_does_not_know_the_others() -> None:

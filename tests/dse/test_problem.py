@@ -104,6 +104,7 @@ def test_a_key_leads_to_its_own_leaf() -> None:
 
 
 def test_too_many_combinations_of_files_are_refused() -> None:
-    space = {"hw/chip/memory": ["sram_lpddr5"] * 70, "format": ["mxint8"] * 70}
+    many = [f"another_{i}" for i in range(70)]
+    space = {"hw/chip/memory": ["sram_lpddr5", *many], "format": ["mxint8", *many]}
     with pytest.raises(ValueError, match="space: more than 4096 combinations of files"):
-        Problem(MACHINE, space, WANTED, 8).templates()
+        Problem(MACHINE, space, WANTED, 8).structures()
