@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from dse.blocks import Crossing
+from dse.compose import compose, plain
 from dse.console import console, table
 from dse.enumerate import Asked, chunks_of
 from dse.goals import Goals
 from dse.optimise import Asking, OptunaSearch
 from dse.problem import Problem
-from dse.session import Session, about
+from dse.session import Session, about, read_wanted
 from dse.store import Trials, write_json
 
 SECONDS = 5.0  # that each rate is measured over, at least
 CHUNK = 262144  # designs
 CHAINS = (1, 4, 8)  # of plain programs, of which the fastest is the limit
+STANDARD = "experiment=stacked_rack"  # what is measured where nothing is named
 TRIALS = 512  # of the sampler whose share is measured
 COMPILED = "/jax/core/compile/backend_compile_duration"
 Rates = dict[str, Any]
@@ -37,8 +40,10 @@ Rates = dict[str, Any]
 def run(session: Session) -> None:
     """benchmark.json and a table."""
     session.folder.mkdir(parents=True, exist_ok=True)
-    goals = Goals.read(session.config["objectives"])
-    problem = Problem(session.overrides, session.config["space"], session.wanted, 128)
+    config = session.config if chosen_by(session.overrides) else plain(compose([*session.overrides, STANDARD]))
+    overrides = session.overrides if chosen_by(session.overrides) else [*session.overrides, STANDARD]
+    goals = Goals.read(config["objectives"])
+    problem = Problem(overrides, config["space"], read_wanted(config["mapping"]), 128)
     single, double = (crossed(problem, goals, single=single) for single in (True, False))
     shared_nothing = alone(problem)
     found = {
@@ -57,6 +62,11 @@ def run(session: Session) -> None:
     show(found)
 
 
+def chosen_by(overrides: Sequence[str]) -> bool:
+    """True where a space, or what it varies, was named."""
+    return any(word.lstrip("+~").partition("=")[0] in ("experiment", "space", "hw", "model") for word in overrides)
+
+
 def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
     """Candidates x mappings a second where all combinations of chips and systems are asked for, and what a plain
     elementwise program of as many operations reaches."""
@@ -65,8 +75,9 @@ def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
     if not isinstance(listing, Crossing):
         raise ValueError("space: the benchmark needs one pool without a draft; write prefill=none draft=none")
     first, _ = timed(lambda: listing.answers(listing.chunks[0]))
+    chunks = itertools.cycle(listing.chunks)
     with compiling() as compiled:
-        seconds, designs = repeated(lambda: sum(len(listing.answers(chunk).designs) for chunk in listing.chunks))
+        seconds, designs = repeated(lambda: len(listing.answers(next(chunks)).designs))
     (count, divisions), mappings = listing.operations(), listing.grid.size
     return {
         "evaluations_per_second": designs * mappings / seconds,

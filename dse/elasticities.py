@@ -101,7 +101,7 @@ def _read(
 
     elasticities = {
         name: {
-            path: float(slopes[row][n] / abs(values[0][n])) if values[0][n] else 0.0
+            path: float(slopes[row][n] / size) if (size := abs(values[0][n])) else 0.0
             for row, path in enumerate(smooth, 1)
         }
         for n, name in enumerate(names)
