@@ -86,7 +86,7 @@ def crossed(problem: Problem, goals: Goals, single: bool) -> Rates:
         "legal_share": listing.legal_share(),
         "operations": count,
         "divisions": divisions,
-        "limit": max(plain(count, divisions, chains, single) for chains in CHAINS),
+        "limit": max(straight_rate(count, divisions, chains, single) for chains in CHAINS),
         "seconds_to_compile": first,
         "compilations": len(compiled),
         "batch": [listing.beside, listing.inside],
@@ -105,7 +105,7 @@ def alone(problem: Problem) -> Rates:
     }
 
 
-def plain(count: float, divisions: float, chains: int, single: bool) -> float:
+def straight_rate(count: float, divisions: float, chains: int, single: bool) -> float:
     """Evaluations a second of a straight elementwise program of so many operations, divisions among them, in so many
     chains that do not wait for each other, on all cores, of one array."""
     kind = np.float32 if single else np.float64

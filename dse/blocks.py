@@ -153,8 +153,8 @@ class Crossing:
         return block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single]
 
     def operations(self) -> tuple[float, float]:
-        """Arithmetic operations of putting one candidate together under one mapping, and the divisions among them; those
-        shared by a block included, those of tables apart."""
+        """Arithmetic operations of putting one candidate together under one mapping, and the divisions among them;
+        those shared by a block included, those of tables apart."""
         index = np.arange(self.beside)
         work = self._worked(*self.chunks[0])
         traced = chosen.trace(*self._asked(work, index, index))
