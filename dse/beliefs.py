@@ -19,6 +19,7 @@ SECTIONS = ("hw", "prefill", "draft")  # what is a machine; a model's shape and 
 CLASSES = ("published", "measured", "third-party", "derived", "assumed", "given")
 CHOSEN, BEST = "chosen", "best"
 WEAKEST = "assumed"
+FEWEST = 128  # draws from which indices are worth reading
 WHOLE = ("near", "robust_draws", "value_draws", "value_inputs")
 
 
@@ -51,6 +52,11 @@ class Beliefs:
             raise ValueError(f"spreads.mapping: {given['mapping']!r} is neither {CHOSEN} nor {BEST}")
         if given["evaluate"] not in (True, False):
             raise ValueError(f"spreads.evaluate: {given['evaluate']!r} is neither true nor false")
+        if counted("spreads.value_draws", given["value_draws"]) < FEWEST:
+            raise ValueError(
+                f"spreads.value_draws: {given['value_draws']} draws tell no part of a variance from chance; write "
+                f"{FEWEST} or more"
+            )
         return cls(
             classes=read_classes(given["classes"]),
             held=tuple(map(str, given["held"])),
