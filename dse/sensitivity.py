@@ -165,8 +165,8 @@ def in_words(name: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
         factor, unit = readable(units(Metrics)[name], one["now"][1])
         ends = [f"{digits(low * factor)}..{digits(high * factor)}" for low, high in (one["now"], one["known"])]
         said.append(
-            f"Of the variance of {name}, {max(one['first'], 0.0):.0%} +/- {one['error']:.0%} comes from {one['input']} by itself "
-            f"({one['confidence']}, +/- {one['width']:.0%}): knowing it would narrow the 90 % bounds from {ends[0]} to "
+            f"Of the variance of {name}, {max(one['first'], 0.0):.0%} +/- {one['error']:.0%} comes from {one['input']} "
+            f"by itself ({one['confidence']}, +/- {one['width']:.0%}): knowing it would narrow the 90 % bounds from {ends[0]} to "
             f"{ends[1]} {unit}.".replace(" .", ".")
         )
     return said
