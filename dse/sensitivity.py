@@ -165,9 +165,9 @@ def in_words(name: str, told: Sequence[Mapping[str, Any]]) -> list[str]:
         factor, unit = readable(units(Metrics)[name], one["now"][1])
         ends = [f"{digits(low * factor)}..{digits(high * factor)}" for low, high in (one["now"], one["known"])]
         said.append(
-            f"Of the variance of {name}, {max(one['first'], 0.0):.0%} +/- {one['error']:.0%} comes from {one['input']} "
-            f"by itself ({one['confidence']}, +/- {one['width']:.0%}): knowing it would narrow the 90 % bounds from {ends[0]} to "
-            f"{ends[1]} {unit}.".replace(" .", ".")
+            f"Of the variance of {name}, {max(one['first'], 0.0):.0%} +/- {one['error']:.0%} comes from "
+            f"{one['input']} by itself ({one['confidence']}, +/- {one['width']:.0%}): knowing it would narrow the 90 % "
+            f"bounds from {ends[0]} to {ends[1]} {unit}.".replace(" .", ".")
         )
     return said
 

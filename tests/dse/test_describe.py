@@ -105,7 +105,10 @@ def test_blocks_of_the_die_are_the_die(machine: Any, system: str) -> None:
     assert sum(float(b.value) for b in blocks) == pytest.approx(float(machine(system)["chip"]["silicon_area"].value))
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+BY_DAY = SYSTEMS[::6]  # every sixth machine; all of them at night
+
+
+@pytest.mark.parametrize("system", [pytest.param(s, marks=[] if s in BY_DAY else pytest.mark.slow) for s in SYSTEMS])
 @pytest.mark.parametrize("name", ["mxint8", "bf16"])
 def test_every_machine_keeps_its_own_limits(system: str, name: str) -> None:
     """A machine that is sold can be fed and cooled at full load in the formats that it takes."""
