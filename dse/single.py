@@ -79,10 +79,11 @@ def legal_point(columns: dict[str, np.ndarray], found: Template, wanted: Wanted)
 
 def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
+    explaining = session.switch("elasticities")  # what is wrong is said before anything is evaluated
     found = template(session.overrides)
     result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
-    if session.switch("elasticities"):
+    if explaining:
         result["sensitivity"] = moving(session, found, result)
     beliefs = Beliefs.read(session.config["spreads"])
     if beliefs.evaluate and beliefs.draws:

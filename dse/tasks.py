@@ -70,6 +70,7 @@ def explore(config: Any) -> None:
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
+    session.switch("elasticities")  # what is wrong is said before anything is evaluated
     study.refuse_changes(session)
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")

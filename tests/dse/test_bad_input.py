@@ -133,6 +133,7 @@ def test_a_search_that_would_break_a_rule_between_numbers_is_refused() -> None:
         problem.evaluate(problem.space.designs(0, 2))
 
 
+@pytest.mark.slow
 def test_a_stack_too_hot_to_settle_is_said_in_words(tmp_path: Path) -> None:
     words = ("task=evaluate", "hw=raptor_card", "format=mxint8", "tracking=none", "hydra.run.dir=run")
     done = run_here(tmp_path, *words, "hw.chip.memory.stack.layers=16", "hw.chip.memory.stack.cooled_through=1")
@@ -405,7 +406,7 @@ def test_the_other_jobs_of_a_sweep_are_done(tmp_path: Path) -> None:
     assert [path.parent.name for path in tmp_path.rglob("metrics.json")] == ["1"]
 
 
-@pytest.mark.parametrize("keep", [1, 1000])
+@pytest.mark.parametrize("keep", [1, pytest.param(1000, marks=pytest.mark.slow)])
 def test_what_fits_nowhere_is_an_answer(own: Path, tmp_path: Path, keep: int) -> None:
     """Llama 3 70B in the 2 GB of a card's SRAM: no error; the smallest violation is said, the front has only a head."""
     words = ("hw=corsair_card", "model=llama3_70b", "serving=interactive", "space=none", "baselines=null")

@@ -140,6 +140,7 @@ def test_one_sequence_is_bound_by_weights_or_waiting_not_by_arithmetic(evaluated
     assert max(found["shares"], key=found["shares"].get) in {"weights", "exchange", "overhead"}
 
 
+@pytest.mark.slow
 def test_70b_on_one_server_is_slow_or_does_not_fit(evaluated: Any) -> None:
     """64 chiplets hold 16 GB in SRAM; its 72 GB must come from LPDDR at 50 GB/s a chiplet."""
     _, found = evaluated("model=llama3_70b")
@@ -225,7 +226,7 @@ def check_rebuilt(point: pd.Series, found: dict[str, Any]) -> None:
                 assert found[kind][inner] == pytest.approx(expected, rel=1e-5, abs=1e-12), head
 
 
-@pytest.mark.parametrize("memory", ["sram_lpddr5", "stack_lpddr5x"])
+@pytest.mark.parametrize("memory", ["sram_lpddr5", pytest.param("stack_lpddr5x", marks=pytest.mark.slow)])
 def test_a_point_of_the_front_is_a_command_line_that_rebuilds_it(
     front: pd.DataFrame, tmp_path: Path, memory: str
 ) -> None:
@@ -373,6 +374,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_command_line_of_an_own_experiment_rebuilds_its_point(unreachable: tuple[Path, Done], tmp_path: Path) -> None:
     front = pd.read_csv(unreachable[0] / "study" / "front.csv")
     _, *words = shlex.split(front.iloc[-1]["command"])

@@ -20,6 +20,7 @@ from dse.template import template
 METRICS = ("time_per_output_token", "time_to_first_token", "tokens_per_second", "energy_per_token", "system_cost")
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_what_moves_its_objectives(tmp_path: Path) -> None:
     words = ("task=evaluate", *MACHINE, "tracking=none", "mapping.tensor=8", "mapping.pipeline=1")
     done = run_here(tmp_path, *words, "elasticities=true", "hydra.run.dir=run")

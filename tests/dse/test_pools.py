@@ -137,6 +137,7 @@ def test_slopes_are_finite() -> None:
     assert np.isfinite(float(jax.grad(rate)(jnp.asarray(8.0))))
 
 
+@pytest.mark.slow
 def test_a_pool_may_be_searched_like_a_machine() -> None:
     space = {"prefill.hw.chip.engine.cores": [128, 256], "prefill.machines": [1, 2], "hw.levels.card.fanout": [1, 2]}
     problem = Problem([*SMALL_BASE, *SAME], {**space, "prefill.hw.levels.card.fanout": [1, 2]}, ONE_WAY, 4)
