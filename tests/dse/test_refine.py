@@ -195,7 +195,7 @@ def test_a_question_without_slopes_is_refused_in_words(tmp_path: Path) -> None:
     class Mute:
         space = GRID
 
-    with pytest.raises(ValueError, match=r"search=refine: this question has answers but no slopes; use search=optuna"):
+    with pytest.raises(ValueError, match=r"search=refine: what is asked has answers but no slopes"):
         Refinement(evaluations=8, **SEARCH).run(Mute(), GOALS, trials_in(tmp_path, GRID), seed=1)  # type: ignore[arg-type]
 
 
