@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import time
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from dse.robust import Robust
 from dse.scale import each
 from dse.schema import counted
 from dse.store import Trials
+from dse.template import Template
 
 PRECISIONS = ("double", "single")
 
@@ -110,17 +112,15 @@ class Chunks:
     """The chunks of a space: structures one after the other, each as chips x systems where they can be put together,
     otherwise design by design."""
 
-    def __init__(self, problem: Problem | Robust, asked: Asked) -> None:
-        base = composed(problem)
-        assert base is not None, "only spaces over composed machines are enumerated"
-        self.problem: Problem = base
-        self.question, self.asked = problem, asked
+    def __init__(self, question: Any, asked: Asked) -> None:
+        self.question, self.asked, self.problem = question, asked, composed(question)
+        self.structures = list(itertools.product(*(range(choice.size) for choice in question.space.files)))
         self._listing = functools.lru_cache(maxsize=2)(self.listing)
 
     @functools.cached_property
     def listed(self) -> list[tuple[int, Any]]:
         """Of each chunk its structure and its place there."""
-        return [(i, place) for i in range(len(self.problem.structures())) for place in self.listing(i).chunks]
+        return [(i, place) for i in range(len(self.structures)) for place in self.listing(i).chunks]
 
     def answers(self, number: int) -> Answers:
         """Answers about the designs of one chunk."""
@@ -129,14 +129,19 @@ class Chunks:
 
     def listing(self, structure: int) -> Crossing | Listing:
         """The designs of one structure."""
-        problem, codes = self.problem, self.problem.structures()[structure]
-        kind, found = problem.kind_at(codes), problem.template(codes)
-        searched = isinstance(self.question, Robust) or {*dict(self.asked.objectives)} & {*GOODPUT}
-        if searched or not crosses(found.candidate, problem.wanted):
-            return Listing(self.question, codes, kind.places, self.asked.size)
+        codes, problem = self.structures[structure], self.problem
+        found = None if problem is None else problem.template(codes)
+        if problem is None or found is None or not self._crosses(found):
+            return Listing(self.question, codes, self.asked.size)
+        kind = problem.kind_at(codes)
         metrics = tuple(dict.fromkeys((*dict(self.asked.objectives), problem.wanted.objective)))
         given = (found.candidate, problem.space, codes, kind.places, kind.grid.own, problem.wanted, metrics)
         return Crossing(*given, single=self.asked.single, chunk=self.asked.size)
+
+    def _crosses(self, found: Template) -> bool:
+        """True where candidates may be taken apart, and what is asked of them as well."""
+        searched = isinstance(self.question, Robust) or {*dict(self.asked.objectives)} & {*GOODPUT}
+        return self.problem is not None and not searched and crosses(found.candidate, self.problem.wanted)
 
 
 def promising(goals: Goals, columns: Columns, designs: np.ndarray) -> np.ndarray:

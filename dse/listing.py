@@ -29,12 +29,10 @@ class Answers(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """All designs of one structure, in chunks. files : the codes of the structure; places : column and leaf of each
-    parameter that it has."""
+    """All designs of one structure, in chunks. files : the codes of the structure."""
 
     question: Question
     files: Sequence[int]
-    places: Sequence[tuple[int, int]]
     chunk: int
 
     @property
@@ -43,14 +41,19 @@ class Listing:
         return list(range(0, int(np.prod([len(c) for c in self._codes()], dtype=float)), self.chunk))
 
     def _codes(self) -> list[np.ndarray]:
-        return [np.arange(self.question.space.parameters[column].size) for column, _ in self.places]
+        return [np.arange(self.question.space.parameters[column].size) for column in self._columns()]
+
+    def _columns(self) -> list[int]:
+        """Of the numbers that the structure has."""
+        pairs = zip(self.question.space.parameters, self.question.present(self.files), strict=True)
+        return [i for i, (parameter, has) in enumerate(pairs) if has and not isinstance(parameter, Files)]
 
     def answers(self, first: int) -> Answers:
         """Answers about the designs of one chunk."""
         shape = [len(codes) for codes in self._codes()]
         index = np.arange(first, min(first + self.chunk, int(np.prod(shape, dtype=float))))
         designs = resting(self.question.space, self.files, len(index))
-        for (column, _), codes in zip(self.places, np.unravel_index(index, shape) if shape else (), strict=True):
+        for column, codes in zip(self._columns(), np.unravel_index(index, shape) if shape else (), strict=True):
             designs[:, column] = codes
         return Answers(designs, self.question.evaluate(designs), True, np.zeros(len(index), int))
 

@@ -7,8 +7,6 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +32,6 @@ class Plain:
     log: Path | None = None
     pause: float = 0.0
     space: Space = SPACE
-    wanted: None = None
 
     def canonical(self, designs: np.ndarray) -> np.ndarray:
         return designs
@@ -44,16 +41,6 @@ class Plain:
 
     def distinct(self) -> int:
         return SIZE
-
-    def structures(self) -> list[tuple[int, ...]]:
-        return [()]
-
-    def kind_at(self, structure: Sequence[int]) -> Any:
-        return SimpleNamespace(places=tuple((column, column) for column in range(len(self.space.parameters))))
-
-    def template(self, structure: Sequence[int]) -> Any:
-        """What has another pool, and so is enumerated design by design."""
-        return SimpleNamespace(candidate=SimpleNamespace(prefill=True, draft=None))
 
     def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
         if self.log:
