@@ -72,6 +72,7 @@ def test_an_enumeration_on_two_workers_is_that_of_one_process(
     assert len(alone.parts()) == 1 + 3, "6 designs of one structure, 18 of the other, 8 at most in a chunk"
 
 
+@pytest.mark.slow
 def test_a_batch_is_shared_and_answered_in_its_order(problem: Problem, workers: DaskWorkers) -> None:
     designs = problem.canonical(problem.space.designs(0, WRITTEN))[::-1]
     double = small_problem(batch=WORKERS * BATCH)

@@ -127,6 +127,7 @@ def test_a_replica_holds_what_memory_leaves(machine: Tables) -> None:
     assert left[0] >= -0.02 * times.cache_capacity
 
 
+@pytest.mark.slow
 def test_two_pools_at_low_load_are_the_steady_state() -> None:
     """A node fills, a card decodes: the prompt, the cache over the link, then steps of one sequence."""
     one = template(
