@@ -39,10 +39,6 @@ class Aims:
         extent = np.ptp(values, axis=0)
         return cls(goals, values.min(axis=0), np.where(extent > 0, extent, np.abs(values[0]) + 1e-30), weights)
 
-    def names(self) -> list[str]:
-        """The answers whose slopes are needed."""
-        return slope_names(self.goals)
-
     def parts(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
         """Weighted objectives [starts, objectives], and shortfalls [starts, constraints + 1]."""
         scaled = (self.goals.lower_is_better(columns) - self.best) / self.extent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import jax
 import numpy as np
@@ -53,6 +53,12 @@ def first_row(columns: Mapping[str, np.ndarray], rows: np.ndarray, wanted: Wante
     limits = [np.maximum(0.0, -columns[f"headroom.{name}"]) for name in ("memory", "latency")]
     keys = (illegal, wished, *limits) if wanted.objective in GOODPUT else (illegal, *limits, wished)
     return int(np.lexsort([key[rows] for key in reversed(keys)])[0])
+
+
+def padded(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows in parts of at most `size`, and each part filled up to it by its first row: one shape, one program."""
+    for part in np.split(rows, range(size, len(rows), size)):
+        yield part, np.concatenate([part, np.repeat(part[:1], size - len(part))])
 
 
 def significant(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,9 +9,9 @@ from typing import Any
 import jax
 
 from dse.compose import places
-from dse.evaluate import Candidate
 from dse.provenance import explained, quantities
 from dse.schema import counted, nearest, rule_at
+from dse.spreads import leaf_paths
 from dse.template import Template
 from hw.units import Rule, spread
 
@@ -109,7 +109,8 @@ def inputs(found: Template, beliefs: Beliefs, exact: Collection[str] = ()) -> li
     written = {path: (value, source) for path, value, source in _stated(found.config)}
     located = places(found.overrides, written)
     uncertain = []
-    for leaf, (path, value) in enumerate(_leaves(found.candidate)):
+    leaves = map(float, jax.tree.leaves(found.candidate))
+    for leaf, (path, value) in enumerate(zip(leaf_paths(found.candidate), leaves, strict=True)):
         if path not in written or path in exact or value == 0:
             continue
         rule = rule_at(found.config, path.split("."))
@@ -121,15 +122,6 @@ def inputs(found: Template, beliefs: Beliefs, exact: Collection[str] = ()) -> li
 
 def _stated(config: Mapping[str, Any]) -> Sequence[tuple[str, Any, str]]:
     return [row for section in SECTIONS if config.get(section) for row in quantities(config[section], section)]
-
-
-def _leaves(candidate: Candidate) -> list[tuple[str, float]]:
-    """Path and value of each leaf, in their order."""
-    found = []
-    for path, value in jax.tree_util.tree_flatten_with_path(candidate)[0]:
-        names = (str(getattr(step, "name", getattr(step, "key", ""))) for step in path)
-        found.append((".".join(names), float(value)))
-    return found
 
 
 def _place(located: str, path: str) -> str:

@@ -40,8 +40,8 @@ Rates = dict[str, Any]
 def run(session: Session) -> None:
     """benchmark.json and a table."""
     session.folder.mkdir(parents=True, exist_ok=True)
-    config = session.config if chosen_by(session.overrides) else plain(compose([*session.overrides, STANDARD]))
-    overrides = session.overrides if chosen_by(session.overrides) else [*session.overrides, STANDARD]
+    overrides = [*session.overrides, *([] if chosen_by(session.overrides) else [STANDARD])]
+    config = plain(compose(overrides))
     goals = Goals.read(config["objectives"])
     problem = Problem(overrides, config["space"], read_wanted(config["mapping"]), 128)
     single, double = (crossed(problem, goals, single=single) for single in (True, False))

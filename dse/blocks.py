@@ -19,7 +19,7 @@ from dse.lattice import SAME, Arranged, Axes, Block, Passing, arranged, chosen, 
 from dse.listing import Answers, resting
 from dse.mapping import GOODPUT, Grid, Wanted
 from dse.operations import operations
-from dse.space import Files, Interval, Space
+from dse.space import Space
 from dse.spreads import leaf_paths
 from hw.chip import Placement
 from models.parallelism import Cut
@@ -73,20 +73,15 @@ class Crossing:
     @functools.cached_property
     def parts(self) -> tuple[Part, Part, Part]:
         """Of the chip, of the system, of both."""
-        paths = leaf_paths(self.candidate, "")
-        kinds = [_kind(paths[leaf].lstrip(".")) for _, leaf in self.places]
+        paths = leaf_paths(self.candidate)
+        kinds = [_kind(paths[leaf]) for _, leaf in self.places]
         found = []
         for kind in range(3):
             own = [place for place, of in zip(self.places, kinds, strict=True) if of == kind]
-            sizes = [self._numeric(column).size for column, _ in own]
+            sizes = [int(self.space.numbered(column).size) for column, _ in own]
             codes = np.indices(sizes).reshape(len(sizes), -1).T if own else np.zeros((1, 0))
             found.append(Part(tuple(c for c, _ in own), tuple(leaf for _, leaf in own), codes.astype(float)))
         return found[0], found[1], found[2]
-
-    def _numeric(self, column: int) -> Any:
-        parameter = self.space.parameters[column]
-        assert not isinstance(parameter, (Files, Interval))
-        return parameter
 
     @property
     def size(self) -> int:
@@ -239,7 +234,9 @@ class Crossing:
 
     def _values(self, part: Part, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
         pairs = zip(part.columns, part.leaves, strict=True)
-        return [(leaf, self._numeric(column).values(part.codes[rows, i])) for i, (column, leaf) in enumerate(pairs)]
+        return [
+            (leaf, self.space.numbered(column).values(part.codes[rows, i])) for i, (column, leaf) in enumerate(pairs)
+        ]
 
 
 def evenly(count: int, most: int) -> int:

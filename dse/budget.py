@@ -23,8 +23,8 @@ def duration(time: float) -> str:
     return f"{value:,.0f} {name}" if value >= 10 else f"{value:.2g} {name}"
 
 
-def refuse_too_large(problem: Problem, most: float, rate: float = RATE) -> int:
-    """The number of designs of a space that can be enumerated; ValueError in words where it has too many, or no end."""
+def refuse_too_large(problem: Problem, most: float, rate: float = RATE) -> None:
+    """Raise ValueError in words where a space has too many designs to be enumerated, or no end of them."""
     space = problem.space
     endless = [p.key for p in space.parameters if isinstance(p, Interval)]
     if endless:
@@ -34,7 +34,6 @@ def refuse_too_large(problem: Problem, most: float, rate: float = RATE) -> int:
         )
     if space.size > most:
         raise ValueError(f"search=enumerate: {too_large(space, most, mappings_of(problem), rate)}")
-    return int(space.size)
 
 
 def mappings_of(problem: Problem) -> int:

@@ -64,7 +64,7 @@ def moves(candidate: Candidate, mappings: Mappings, metrics: Sequence[str]) -> M
     """
     names = tuple(name for name in metrics if name not in WITHOUT)
     rules = {path: rule for path, rule in rules_of(candidate).items() if path.split(".")[0] in SECTIONS}
-    places = {path: place for place, path in enumerate(paths_of(candidate))}
+    places = {path: place for place, path in enumerate(leaf_paths(candidate))}
     given = np.array([float(leaf) for leaf in jax.tree.leaves(candidate)])
     smooth = [path for path, rule in rules.items() if not rule.whole and given[places[path]]]
     steps = [step for path, rule in rules.items() for step in steps_of(candidate, path, rule, given[places[path]])]
@@ -126,11 +126,6 @@ def _answers(points: Any, along: Any, mappings: Mappings, shape: Any, names: tup
     return jax.lax.map(lambda row: jax.jvp(answered, (row[0],), (row[1],)), (points, along))
 
 
-def paths_of(candidate: Candidate) -> list[str]:
-    """The path of each of a candidate's leaves, in their order."""
-    return [path.removeprefix(".") for path in leaf_paths(candidate, "")]
-
-
 def rules_of(node: Any, path: str = "") -> dict[str, Rule]:
     """Path -> rule of every number of a component."""
     found: dict[str, Rule] = {}
@@ -168,5 +163,5 @@ def allowed(candidate: Candidate, path: str, rule: Rule, value: float) -> bool:
 def with_number(candidate: Candidate, path: str, value: float) -> Candidate:
     """The candidate with another number at a path."""
     leaves, shape = jax.tree.flatten(candidate)
-    leaves[paths_of(candidate).index(path)] = value
+    leaves[leaf_paths(candidate).index(path)] = value
     return jax.tree.unflatten(shape, leaves)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import time
 from typing import Any, NamedTuple
 
@@ -114,7 +113,7 @@ class Chunks:
 
     def __init__(self, question: Any, asked: Asked) -> None:
         self.question, self.asked, self.problem = question, asked, composed(question)
-        self.structures = list(itertools.product(*(range(choice.size) for choice in question.space.files)))
+        self.structures = question.space.every_structure()
         self._listing = functools.lru_cache(maxsize=2)(self.listing)
 
     @functools.cached_property

@@ -12,14 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.batches import best_of_each, first_row, flat, significant, under_each
+from dse.batches import best_of_each, first_row, flat, padded, significant, under_each
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.evaluate import Candidate
+from dse.goals import Columns
 from dse.grids import Grids, grids, place, seen_from
 from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
 from dse.schema import nearest, paths, recheck, rule_at
-from dse.slopes import Columns, slopes
+from dse.slopes import slopes
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.template import Template, leaf_index, template
 from hw.units import Rule
@@ -96,10 +97,9 @@ class Problem:
 
     def structures(self) -> list[tuple[int, ...]]:
         """The file codes of all structures."""
-        counts = [range(choice.size) for choice in self.space.files]
-        if np.prod([len(c) for c in counts]) > MOST_STRUCTURES:
+        if math.prod(choice.size for choice in self.space.files) > MOST_STRUCTURES:
             raise ValueError(f"space: more than {MOST_STRUCTURES} combinations of files; name fewer")
-        return list(itertools.product(*counts))
+        return self.space.every_structure()
 
     def templates(self) -> list[Template]:
         """All structures."""
@@ -130,8 +130,8 @@ class Problem:
         """Answers about designs [designs, parameters] as flat columns, such as `metrics.power`."""
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self.by_kind(designs):
-            for chunk in np.split(rows, range(self.batch, len(rows), self.batch)):
-                for name, values in self._answers(designs[chunk], self.kind(kind)).items():
+            for chunk, filled in padded(rows, self.batch):
+                for name, values in self._answers(designs[filled], self.kind(kind)).items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
 
@@ -140,10 +140,9 @@ class Problem:
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self.by_kind(designs):
             shared = self.kind(kind)
-            for chunk in np.split(rows, range(batch, len(rows), batch)):
-                padded = np.concatenate([chunk, np.repeat(chunk[:1], batch - len(chunk))])
-                own = jax.tree.map(lambda column, at=places[padded]: np.asarray(column)[at], shared.grid.own)
-                given = self.stacked(designs[padded], shared), own, shared.grid
+            for chunk, filled in padded(rows, batch):
+                own = jax.tree.map(lambda column, at=places[filled]: np.asarray(column)[at], shared.grid.own)
+                given = self.stacked(designs[filled], shared), own, shared.grid
                 found = significant(flat(jax.device_get(under_each(*given, self.wanted, shared.varied))))
                 for name, values in found.items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
@@ -181,8 +180,7 @@ class Problem:
         return self.kind(jax.tree.structure(self.template(structure).candidate))
 
     def _answers(self, designs: np.ndarray, shared: Kind) -> dict[str, np.ndarray]:
-        padded = np.concatenate([designs, np.repeat(designs[:1], self.batch - len(designs), axis=0)])
-        candidates = self.stacked(padded, shared)
+        candidates = self.stacked(designs, shared)
         return significant(flat(jax.device_get(best_of_each(candidates, shared.grid, self.wanted, shared.varied))))
 
     def stacked(self, designs: np.ndarray, kind: Kind) -> Candidate:
@@ -194,9 +192,7 @@ class Problem:
         )
         leaves, shape = jax.tree.flatten(batch)
         for column, leaf in kind.places:
-            parameter = self.space.parameters[column]
-            assert not isinstance(parameter, Files)
-            leaves[leaf] = parameter.values(designs[:, column])
+            leaves[leaf] = self.space.numbered(column).values(designs[:, column])
         shared = [leaf if varies else leaf[0] for leaf, varies in zip(leaves, kind.varied, strict=True)]
         return jax.tree.unflatten(shape, shared)
 
@@ -265,8 +261,7 @@ def ends(found: Template, space: Space, places: Sequence[tuple[int, int]]) -> li
     leaves, shape = jax.tree.flatten(found.candidate)
     reached = [found]
     for column, leaf in places:
-        parameter = space.parameters[column]
-        assert not isinstance(parameter, Files)
+        parameter = space.numbered(column)
         for end in parameter.ends():
             moved = jax.tree.unflatten(shape, [*leaves[:leaf], end, *leaves[leaf + 1 :]])
             try:

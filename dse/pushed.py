@@ -16,6 +16,7 @@ from dse.grids import Grids
 from dse.mapping import Grid, Wanted
 from dse.metrics import Answer
 from dse.ready import best_of
+from dse.runners import indexed
 from dse.step import in_loops
 
 ROWS = 256  # machines at once
@@ -73,5 +74,5 @@ def chosen(point: Mapping[str, Any], tiers: Sequence[str], beside: Mapping[str, 
 
 def one_of(mapping: Mapping[str, Any], tiers: Sequence[str]) -> Grid:
     """A mapping of an answer as a grid of one."""
-    held = {name: list(tiers).index(mapping[name]) for name in ("weights", "cache")}
-    return Grid(*(np.array([float(held[name] if name in held else mapping[name])]) for name in Grid._fields))
+    held = indexed(mapping, list(tiers))
+    return Grid(*(np.array([held[name]]) for name in Grid._fields))

@@ -57,9 +57,7 @@ class Robust:
         self.question, self.goals, self.level = problem, goals, level
         self.widener = Widener(problem, beliefs, seed)
         self.batch = problem.batch
-        problem.templates()  # or refuse too many
-        structures = list(np.ndindex(*(choice.size for choice in problem.space.files)))
-        self.drawn = self.widener.draws(structures, beliefs.robust_draws)
+        self.drawn = self.widener.draws(problem.structures(), beliefs.robust_draws)
         self.identity = f"robust {level} {seed} {beliefs}"  # of what tells its answers from those of the problem
 
     @property

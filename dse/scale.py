@@ -120,25 +120,23 @@ class Spread:
         sent = replace(self._sent, batch=batch) if isinstance(self._sent, Recipe) else self._sent
         shares = [designs[first : first + size] for first in range(0, len(designs), size)]
         parts = list(self.workers.each(sent, evaluated, shares))
-        self._look_at(designs)
+        self._look_at(np.unique(self.question.space.structures(designs), axis=0))
         return joined(parts)
 
     def each(self, function: Asked, items: Iterable[Any]) -> Iterator[Any]:
         """`function(question, item)` for each item, in their order, on the workers."""
-        if isinstance(self.question, Problem):
-            self._look_at(np.array([[*codes] for codes in np.ndindex(*(f.size for f in self.question.space.files))]))
+        self._look_at(self.question.space.every_structure())
         return self.workers.each(self._sent, function, items)
 
     def _compiled(self, asked: int) -> int:
         """How many designs workers answer at once: their part of the question's batch, whatever is asked."""
         return max(1, -(-getattr(self.question, "batch", asked) // self.workers.count))
 
-    def _look_at(self, designs: np.ndarray) -> None:
+    def _look_at(self, structures: Iterable[Sequence[int]]) -> None:
         """Find here what there is to be cautious about in the structures that workers look at."""
-        problem = self.question
-        if isinstance(problem, Problem):
-            for structure in np.unique(problem.space.structures(designs), axis=0):
-                problem.kind(jax.tree.structure(problem.template(structure).candidate))
+        if isinstance(self.question, Problem):
+            for structure in structures:
+                self.question.kind_at(structure)
 
 
 def evaluated(question: Question, designs: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse.batches import padded
 from dse.coordinates import Coordinates, Size
 from dse.evaluate import Candidate, evaluate
+from dse.goals import Columns
 from dse.grids import Grids
 from dse.mapping import Grid, Wanted, complete
 from dse.metrics import more_is_better
@@ -21,8 +23,6 @@ from models.counts import relaxed
 
 if TYPE_CHECKING:
     from dse.problem import Kind, Problem
-
-Columns = Mapping[str, np.ndarray]
 
 
 def slopes(problem: Problem, designs: np.ndarray, columns: Columns, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -35,11 +35,10 @@ def slopes(problem: Problem, designs: np.ndarray, columns: Columns, names: Seque
     found = {name: np.zeros((len(designs), width)) for name in names}
     for structure, rows in problem.by_kind(designs):
         kind = problem.kind(structure)
-        for chunk in np.split(rows, range(problem.batch, len(rows), problem.batch)):
-            padded = np.concatenate([chunk, np.repeat(chunk[:1], problem.batch - len(chunk))])
-            held = Grid(*(columns[f"mapping.{name}"][padded] for name in Grid._fields))
-            candidates = problem.stacked(designs[padded], kind)
-            along = directions(problem, designs[padded], kind)
+        for chunk, filled in padded(rows, problem.batch):
+            held = Grid(*(columns[f"mapping.{name}"][filled] for name in Grid._fields))
+            candidates = problem.stacked(designs[filled], kind)
+            along = directions(problem, designs[filled], kind)
             asked = (problem.wanted, kind.varied, tuple(names), fanned(problem, kind))
             slope = jax.device_get(slopes_of_each(candidates, along, held, kind.grid, *asked))
             for i, name in enumerate(names):

@@ -5,6 +5,7 @@ A design is a row of codes, one for each parameter: the index of a choice, or th
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,12 @@ class Space:
     def numeric(self) -> tuple[Values | Interval, ...]:
         return tuple(p for p in self.parameters if not isinstance(p, Files))
 
+    def numbered(self, column: int) -> Values | Interval:
+        """The parameter of a column, which is no choice of files."""
+        parameter = self.parameters[column]
+        assert not isinstance(parameter, Files)
+        return parameter
+
     @property
     def size(self) -> float:
         """How many designs there are, infinite with an interval; parameters that rest count once each value."""
@@ -162,6 +169,10 @@ class Space:
     def structures(self, designs: np.ndarray) -> np.ndarray:
         """The file codes of designs, [designs, files]."""
         return designs[:, : len(self.files)].astype(int)
+
+    def every_structure(self) -> list[tuple[int, ...]]:
+        """All combinations of file codes."""
+        return list(itertools.product(*(range(choice.size) for choice in self.files)))
 
     def overrides(self, files: Sequence[int]) -> list[str]:
         """The overrides that pick these files."""

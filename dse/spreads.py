@@ -23,12 +23,12 @@ class Spread:
     inputs: dict[str, float]
 
 
-def leaf_paths(tree: Any, prefix: str) -> list[str]:
-    """The configuration's path of every leaf of a component, in the order of its leaves."""
+def leaf_paths(tree: Any, prefix: str = "") -> list[str]:
+    """The configuration's path of every leaf of a component that is at `prefix` itself, in the order of its leaves."""
     found = []
     for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]:
         names = (str(getattr(step, "name", getattr(step, "key", ""))) for step in path)
-        found.append(".".join((prefix, *names)))
+        found.append(".".join((*filter(None, (prefix,)), *names)))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild
-from dse.compose import Origin
+from dse.compose import SECTIONS, SOMETIMES, Origin
 from dse.concrete import concrete
 from dse.console import console
 from dse.effects import HELD, sensitivity
@@ -40,22 +40,7 @@ MOST_EXPLAINED = 12  # points of a front whose slopes are taken
 MOST_CHANGES = 20  # of a configuration that a message names
 ABSENT: Any = object()
 MOST_OTHERS = 3000  # points drawn faintly in the report
-COMPARED = (
-    "hw",
-    "model",
-    "format",
-    "serving",
-    "scheduler",
-    "prefill",
-    "draft",
-    "mapping",
-    "space",
-    "objectives",
-    "search",
-    "seed",
-    "robust",
-    "spreads",
-)
+COMPARED = (*SECTIONS, *SOMETIMES, "mapping", "space", "objectives", "search", "seed", "robust", "spreads")
 
 
 def make(given: Mapping[str, Any], section: str = "search") -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-
 from dse.compose import SECTIONS, SOMETIMES, Origin, compose, plain
 from dse.evaluate import Candidate
 from dse.grids import place, seen_from
 from dse.schema import build
+from dse.spreads import leaf_paths
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,8 @@ def strange_tongue(candidate: Candidate) -> list[str]:
 
 
 def leaf_index(candidate: Candidate, key: str) -> int:
-    """The position among a candidate's leaves of the one that a dotted key leads to."""
-    for index, (path, _) in enumerate(jax.tree_util.tree_flatten_with_path(candidate)[0]):
-        if ".".join(str(getattr(step, "name", getattr(step, "key", ""))) for step in path) == key:
+    """The position among a candidate's leaves of the one that a dotted key leads to; raises KeyError."""
+    for index, path in enumerate(leaf_paths(candidate)):
+        if path == key:
             return index
     raise KeyError(key)

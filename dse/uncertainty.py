@@ -107,18 +107,11 @@ class Widener:
         found: dict[str, np.ndarray] = {}
         values = {one: draws.values(self.inputs(one)) for one in set(structures_of(self.problem, designs))}
         count = len(draws.points)
-        for kind, rows in self._by_kind(designs):
+        for kind, rows in self.problem.by_kind(designs):
             each = self._designs(designs[rows], {k: v[rows] for k, v in columns.items()}, kind, values)
             for name, drawn in push(each, count, self.problem.wanted).items():
                 found.setdefault(name, np.full((len(designs), count), np.nan))[rows] = drawn
         return found
-
-    def _by_kind(self, designs: np.ndarray) -> list[tuple[Any, np.ndarray]]:
-        """Rows of designs by pytree structure."""
-        kinds: dict[Any, list[int]] = {}
-        for row, structure in enumerate(structures_of(self.problem, designs)):
-            kinds.setdefault(jax.tree.structure(self.problem.template(structure).candidate), []).append(row)
-        return [(kind, np.array(rows)) for kind, rows in kinds.items()]
 
     def _designs(self, designs: np.ndarray, columns: Columns, kind: Any, values: Any) -> list[Drawn]:
         shared = self.problem.kind(kind)

@@ -12,11 +12,12 @@ import pytest
 from small import MACHINE
 
 from dse.effects import best_moves, largest, move_words, sentence
-from dse.elasticities import Moved, Moves, _answers, moves, paths_of, rules_of, with_number
+from dse.elasticities import Moved, Moves, _answers, moves, rules_of, with_number
 from dse.evaluate import Candidate
 from dse.metrics import Headroom, Metrics, units
 from dse.metrics import Mapping as Laid
 from dse.precision import arrays
+from dse.spreads import leaf_paths
 from dse.template import template
 from hw.units import registry
 
@@ -41,7 +42,7 @@ def test_slopes_are_what_a_small_change_does(card: Candidate, found: Moves) -> N
     """Against central differences of 1e-4, whose own error is of the order of 1e-6 where nothing bends; numbers where
     a bound is passed within the step, or equals another, are those that bend, and few."""
     smooth = list(found.elasticities["power"])
-    given, places = np.array(jax.tree.leaves(card), float), [paths_of(card).index(path) for path in smooth]
+    given, places = np.array(jax.tree.leaves(card), float), [leaf_paths(card).index(path) for path in smooth]
     rows, step, ends = 1 + len(smooth) + len(found.moved), 1e-4, []
     for sign in (1, -1):
         points = np.tile(given, (rows, 1))  # as many rows as `moves` has, so that nothing is compiled anew

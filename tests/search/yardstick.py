@@ -37,15 +37,6 @@ class Yardstick:
         """Hypervolume of the feasible answers as a share of the exact front's."""
         return _volume(self._scaled(columns)) / _volume(self.front)
 
-    def distance(self, columns: Mapping[str, np.ndarray]) -> float:
-        """Average distance to the reference set: of each exact point, by how much of the box the nearest found one is
-        worse in its worst objective."""
-        found = self._scaled(columns)
-        if not len(found):
-            return float("inf")
-        found = moocore.filter_dominated(found)
-        return float(np.mean([np.maximum(found - point, 0).max(axis=1).min() for point in self.front]))
-
     def _scaled(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         feasible = self.goals.feasible(columns)
         return (self.goals.lower_is_better(columns)[feasible] - self.best) / self.span
