@@ -57,7 +57,7 @@ class Crossing:
     """All designs of one structure: what of a chip varies, what of the system around it, and the rest, one at a time.
 
     files : the codes of the structure; grid : the mappings; single : whether candidates are put together in single
-    precision; chunk : the most designs of a chunk.
+    precision; chunk : the most designs of a chunk; every : whether mappings that no system can have are worked out too.
     """
 
     candidate: Candidate
@@ -69,6 +69,7 @@ class Crossing:
     metrics: tuple[str, ...]
     single: bool
     chunk: int
+    every: bool = False
 
     @functools.cached_property
     def parts(self) -> tuple[Part, Part, Part]:
@@ -140,31 +141,48 @@ class Crossing:
         """What `chosen` is given: of these systems, which are at `index` in their chunk."""
         inner = self._candidate(work.both, self.parts[0], work.chips, None)
         outer = self._candidate(work.both, self.parts[1], systems, None)
-        laid = jax.tree.map(lambda leaf: leaf[self.rows][:, index], work.arranged._replace(batches=()))
-        placed = replace(laid.mapping, weights=self._place("weights", laid), cache=self._place("cache", laid))
-        rows = tuple(rows[:, index] for rows in work.rows)
-        block = Block(merge(inner, outer), work.states, work.tables, rows, laid._replace(mapping=placed))
-        block = jax.tree.map(lambda leaf: typed(leaf, self.single), block)
+        places = self._places(work.arranged.legal[:, index])
+
+        def laid(leaf: np.ndarray, rows: np.ndarray) -> np.ndarray:
+            """Of these rows and systems; below them nothing, so that the shape is always the same."""
+            found = np.zeros((self.grid.size, len(index)), leaf.dtype)
+            found[: len(places)] = leaf[rows[places][:, None], index]
+            return found
+
+        found = jax.tree.map(lambda leaf: laid(leaf, self.rows), work.arranged)
+        held = {
+            name: np.resize(np.asarray(getattr(self.grid, name))[places], self.grid.size)
+            for name in ("weights", "cache")
+        }
+        tiers = {name: np.repeat(typed(of, self.single)[:, None], len(index), axis=1) for name, of in held.items()}
+        found = found._replace(mapping=replace(found.mapping, **tiers))
+        rows = tuple(laid(own, np.arange(self.grid.size)) for own in work.rows)
+        candidate = self._typed(merge(inner, outer))
+        tried = np.resize(places, self.grid.size).astype(np.int32)
+        block = Block(candidate, work.states, work.tables, np.int32(len(places)), tried, rows, found)
         return block, self.wanted, self.metrics, inner[1], outer[1], SAME[self.single]
 
     def operations(self) -> tuple[float, float]:
         """Arithmetic operations of putting one candidate together under one mapping, and the divisions among them;
         those shared by a block included, those of tables apart."""
         index = np.arange(self.beside)
-        work = self._worked(*self.chunks[0])
-        traced = chosen.trace(*self._asked(work, index, index))
-        counted = operations(traced.jaxpr.jaxpr), operations(traced.jaxpr.jaxpr, frozenset({"div"}))
-        return tuple(count / (self.beside * self.inside * self.grid.size) for count in counted)  # type: ignore[return-value]
+        asked = self._asked(self._worked(*self.chunks[0]), index, index)
+        turns, jaxpr = int(asked[0].count), chosen.trace(*asked).jaxpr.jaxpr
+        counted = operations(jaxpr, turns=turns), operations(jaxpr, frozenset({"div"}), turns)
+        return tuple(count / (self.beside * self.inside * turns) for count in counted)  # type: ignore[return-value]
 
-    def legal_share(self) -> float:
-        """Of the mappings that are tried, the share that systems can have, in eight of their parts."""
+    def tried_share(self) -> float:
+        """The share of the mappings that systems are worked out under, in eight of their parts."""
         starts = range(0, len(self.parts[1].codes), self.around)
-        found = [self._arranged(0, start)[0].legal for start in starts[:: -(-len(starts) // 8)]]
-        return float(np.mean([np.mean(legal[self.rows] > 0) for legal in found]))
+        legal = [self._arranged(0, start)[0].legal for start in starts[:: -(-len(starts) // 8)]]
+        blocks = [
+            block for one in legal for block in np.split(one, range(self.beside, self.around, self.beside), axis=1)
+        ]
+        return float(np.mean([len(self._places(block)) / self.grid.size for block in blocks]))
 
-    def _place(self, name: str, laid: Arranged) -> np.ndarray:
-        """The tiers of each mapping, for all systems."""
-        return np.broadcast_to(np.asarray(getattr(self.grid, name))[:, None], laid.legal.shape)
+    def _places(self, legal: np.ndarray) -> np.ndarray:
+        """The mappings that are worth trying for some systems, legal [layouts, systems]."""
+        return np.flatnonzero(np.any(legal_enough(legal) | self.every, axis=1)[self.rows])
 
     @functools.cached_property
     def layouts(self) -> tuple[Grid, np.ndarray, np.ndarray]:
@@ -191,8 +209,13 @@ class Crossing:
         for turn in passing:
             parts = [tabled(given, states, at(turn, first), varied) for first in range(0, length(turn), ROWS)]
             tables.append(jax.tree.map(lambda *pieces: np.concatenate(pieces), *jax.device_get(parts)))
-        refuse_unknown((tables, found._replace(batches=()).moved, found.hops))
-        return Work(both, index, jax.device_get(states), tuple(tables), found, rows)
+        refuse_unknown((tables, found.moved, found.hops))
+        states, tables = self._typed((jax.device_get(states), tuple(tables)))
+        return Work(both, index, states, tables, found, rows)
+
+    def _typed(self, tree: Any) -> Any:
+        """Numbers in the precision that candidates are put together in."""
+        return jax.tree.map(lambda leaf: typed(leaf, self.single), tree)
 
     @functools.lru_cache(maxsize=2)  # noqa: B019
     def _arranged(self, both: int, system: int) -> tuple[Arranged, list[Passing], tuple[np.ndarray, ...]]:
@@ -204,11 +227,12 @@ class Crossing:
         found = jax.device_get(arranged(given, np.arange(len(index)), layouts, self.wanted, varied))
         different, where = np.unique(tiers, axis=0, return_inverse=True)
         passing, taken = [], []
+        used = legal_enough(found.legal) | self.every
         for batch in found.batches:
-            turn, inverse = passes_of(layouts, batch, different)
+            turn, inverse = passes_of(layouts, batch, different, used)
             passing.append(turn)
             taken.append((inverse[rows] * len(different) + where.ravel()[:, None]).astype(np.int32))
-        return found, passing, tuple(taken)
+        return self._typed(found._replace(batches=())), passing, tuple(taken)
 
     def _designs(self, both: int, systems: np.ndarray, chips: np.ndarray) -> np.ndarray:
         """Codes of systems x chips."""
@@ -239,6 +263,13 @@ class Crossing:
         ]
 
 
+def legal_enough(legal: np.ndarray) -> np.ndarray:
+    """Which layouts each system can have, of [layouts, systems]: all, where it can have none, since the answer then is
+    what comes nearest."""
+    some = np.asarray(legal) > 0
+    return some | ~some.any(axis=0)
+
+
 def evenly(count: int, most: int) -> int:
     """The size of the fewest parts of at most `most` that hold so many, as even as can be."""
     return -(-count // -(-count // most))
@@ -251,17 +282,20 @@ def merge(inner: tuple[Candidate, Axes], outer: tuple[Candidate, Axes]) -> Candi
     return jax.tree.unflatten(shape, [b if axis == 0 else a for a, b, axis in zip(mine, theirs, outer[1], strict=True)])
 
 
-def passes_of(layouts: Grid, batch: Any, tiers: np.ndarray) -> tuple[Passing, np.ndarray]:
-    """The different passes of a turn, tiers innermost, and which each [layouts, systems] is, tiers apart."""
+def passes_of(layouts: Grid, batch: Any, tiers: np.ndarray, used: np.ndarray) -> tuple[Passing, np.ndarray]:
+    """The different passes of a turn, tiers innermost, and which each [layouts, systems] is, tiers apart: any, where it
+    is not used."""
     leaves, shape = jax.tree.flatten(batch)
     degrees = [layouts.tensor, layouts.sequence, layouts.attention_data, layouts.expert]
-    full = np.broadcast_shapes(*(np.shape(leaf) for leaf in leaves))
-    columns = [np.broadcast_to(column, full) for column in (*(np.asarray(c)[:, None] for c in degrees), *leaves)]
-    table, inverse = np.unique(np.stack(columns, axis=-1).reshape(-1, len(columns)), axis=0, return_inverse=True)
+    given = (*(np.asarray(column)[:, None] for column in degrees), *leaves)
+    columns = [np.broadcast_to(column, used.shape)[used] for column in given]
+    table, inverse = np.unique(np.stack(columns, axis=-1), axis=0, return_inverse=True)
     table, place = np.repeat(table, len(tiers), axis=0), np.tile(tiers, (len(table), 1))
     cut = Cut(*table[:, : len(degrees)].T)
     passing = Passing(cut, Placement(*place.T), jax.tree.unflatten(shape, list(table[:, len(degrees) :].T)))
-    return passing, inverse.reshape(full)
+    which = np.zeros(used.shape, int)
+    which[used] = inverse.ravel()
+    return passing, which
 
 
 def at(turn: Passing, first: int) -> Passing:

@@ -106,13 +106,16 @@ def tabled(chips: Candidate, states: State, rows: Passing, varied: Axes) -> tupl
 class Block(NamedTuple):
     """Chips x systems, and what was worked out for them.
 
-    tables : of each turn, of each work, seconds and joules [passes, chips]; rows : the pass of each turn
-    [mappings, systems]; arranged : [mappings, systems], batches apart.
+    tables : of each turn, of each work, seconds and joules [passes, chips]; places : in the grid, of the mappings that
+    are tried [mappings], of which the first `count` are; rows : the pass of each turn [mappings, systems]; arranged :
+    [mappings, systems], batches apart.
     """
 
     candidate: Candidate
     states: State
     tables: tuple[Any, ...]
+    count: Any
+    places: Any
     rows: tuple[Any, ...]
     arranged: Arranged
 
@@ -142,16 +145,19 @@ def chosen(
         ready = Ready(state, parts=together(done, found), costs=costs)
         return replace(evaluate(candidate, found.mapping, ready), legal=found.legal)
 
-    def tried(best: Best, row: tuple[Any, tuple[Any, ...], Arranged]) -> tuple[Best, None]:
-        index, rows, found = row
+    def tried(turn: Any, so_far: tuple[Best, Best]) -> tuple[Best, Best]:
+        """The best of all but the last, and the last: compared a turn later, or else the compiler would work all of it
+        out anew for every number that is kept."""
+        rows, found = jax.tree.map(lambda leaf: leaf[turn], (block.rows, block.arranged))
         done = [jax.tree.map(lambda table, at=at: table[at], own) for own, at in zip(block.tables, rows, strict=True)]
         compared = over(lambda *given: keys(answer(*given), wanted), None)(found, (done, making_costs))
-        return better(best, Best(jnp.full(size, index), *compared), same), None
+        best, last = so_far
+        return better(best, last, same), Best(jnp.full(size, turn), *(jnp.asarray(key, number) for key in compared))
 
-    count = block.rows[0].shape[0]
     number = block.states.drift.dtype
-    none = Best(jnp.zeros(size, int), *(jnp.full(size, jnp.inf, number),) * 4)
-    best, _ = jax.lax.scan(tried, none, (jnp.arange(count), block.rows, block.arranged))
+    none = Best(jnp.zeros(size, jnp.int32), *(jnp.full(size, jnp.inf, number),) * 4)
+    best, last = jax.lax.fori_loop(jnp.int32(0), block.count, tried, (none, none))
+    best = better(best, last, same)
     by_pair = best.index, jnp.arange(size[0])[:, None]
     found = jax.tree.map(lambda leaf: leaf[by_pair], block.arranged)
     at = [rows[by_pair] for rows in block.rows]
@@ -162,7 +168,7 @@ def chosen(
     answers = over(answer, 0)(found, (both, making_costs))
     columns = {f"metrics.{name}": getattr(answers.metrics, name) for name in metrics}
     columns |= {f"headroom.{name}": getattr(answers.headroom, name) for name in units(Headroom)}
-    return best.index, columns | {"legal": answers.legal}
+    return block.places[best.index], columns | {"legal": answers.legal}
 
 
 def better(best: Best, other: Best, same: float) -> Best:

@@ -28,24 +28,25 @@ MOVES = {  # that compute nothing
 }
 
 
-def operations(jaxpr: Any, only: frozenset[str] = frozenset()) -> float:
+def operations(jaxpr: Any, only: frozenset[str] = frozenset(), turns: int = 1) -> float:
     """Results of arithmetic on single numbers that the outputs depend on; what a loop does counts each time. `only` :
-    the primitives that are counted, all of them where empty."""
+    the primitives that are counted, all of them where empty; `turns` : of a loop whose turns are data."""
     needed = {id(var) for var in jaxpr.outvars}
     count = 0.0
     for equation in reversed(jaxpr.eqns):
         if not any(id(var) in needed for var in equation.outvars):
             continue
         needed |= {id(var) for var in equation.invars if not hasattr(var, "val")}
-        count += _of(equation, only)
+        count += _of(equation, only, turns)
     return count
 
 
-def _of(equation: Any, only: frozenset[str]) -> float:
+def _of(equation: Any, only: frozenset[str], turns: int) -> float:
     inner = [_body(value) for value in equation.params.values()]
     inner = [body for body in inner if body is not None]
     if inner:
-        return equation.params.get("length", 1) * sum(operations(body, only) for body in inner)
+        times = turns if equation.primitive.name == "while" else equation.params.get("length", 1)
+        return times * sum(operations(body, only, turns) for body in inner)
     if equation.primitive.name in MOVES or (only and equation.primitive.name not in only):
         return 0.0
     shapes = [var.aval.shape for var in (*equation.outvars, *equation.invars) if hasattr(var.aval, "shape")]
