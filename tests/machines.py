@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import yaml
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
@@ -54,6 +55,17 @@ def unlike() -> list[str]:
         hw = composed(f"hw={system}")["hw"]
         first.setdefault((targets(hw), len(hw["levels"])), system)
     return list(first.values())
+
+
+def telling() -> list[Any]:
+    """The systems of `unlike` as parameters of tests: by day so many that every class and every number of levels is in
+    one of them, the others at night."""
+    kinds = {name: targets(hw) | {str(len(hw["levels"]))} for name in unlike() for hw in [composed(f"hw={name}")["hw"]]}
+    left, day = frozenset().union(*kinds.values()), set()
+    while left:
+        day.add(max(kinds, key=lambda name: len(kinds[name] & left)))
+        left -= frozenset().union(*(kinds[name] for name in day))
+    return [pytest.param(name, marks=[] if name in day else pytest.mark.slow) for name in kinds]
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from machines import CONF, SYSTEMS, candidate, composed, unlike
+from machines import CONF, SYSTEMS, candidate, composed, telling
 from running import Done, run_here
 
 from dse import outline
@@ -63,7 +63,7 @@ def machine() -> Callable[[str], dict[str, Any]]:
     return lambda name: described(candidate(f"hw={name}"))
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_every_machine_has_the_same_keys_and_units(machine: Any, system: str) -> None:
     found = machine(system)
     levels = composed(f"hw={system}")["hw"]["levels"]
@@ -81,7 +81,7 @@ def test_every_machine_has_the_same_keys_and_units(machine: Any, system: str) ->
         registry().parse_units(figure.unit or "dimensionless")
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_the_outermost_level_is_the_whole_machine(machine: Any, system: str) -> None:
     """What is gathered level by level is what the system itself says of all of it."""
     hw, formats = candidate(f"hw={system}").hw, candidate(f"hw={system}").format
@@ -98,7 +98,7 @@ def test_the_outermost_level_is_the_whole_machine(machine: Any, system: str) -> 
     assert float(whole["chips"].value) == math.prod(float(fanout) for fanout in hw.fanouts)
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_blocks_of_the_die_are_the_die(machine: Any, system: str) -> None:
     areas = machine(system)["chip"]["areas"]
     blocks = [areas["engine"], areas["rest"], *areas["tiers"].values()]
@@ -156,7 +156,7 @@ def check_picture(svg: str) -> None:
             assert apart, f"{words!r} lies over {others!r}"
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_every_machine_draws_well(machine: Any, system: str) -> None:
     svg = drawing(system, "own", plain(machine(system)))
     check_picture(svg)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import pytest
 from machines import SYSTEMS, candidate, files, links, modules, unlike
 
 from dse.evaluate import Candidate
@@ -532,6 +533,17 @@ def instances() -> Iterator[tuple[str, eqx.Module, Candidate]]:
             if leaves and (shape, tuple(leaves)) not in seen:
                 seen.add((shape, tuple(leaves)))
                 yield f"{where}:{path or 'all'}", component, found
+
+
+def every_component() -> list[Any]:
+    """The same as parameters of tests, component and machine: by day the first of each class, all of them at night."""
+    seen: set[type] = set()
+    found = []
+    for where, component, machine in instances():
+        marks = [pytest.mark.slow] if type(component) in seen else []
+        seen.add(type(component))
+        found.append(pytest.param(component, machine, id=where, marks=marks))
+    return found
 
 
 def whole() -> Iterator[tuple[str, Candidate, Any]]:

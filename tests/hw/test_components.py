@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from answers import TOLD_APART, Around, answers, instances, public, questions
+from answers import TOLD_APART, Around, answers, every_component, instances, public, questions
 from machines import arrays
 
 from dse.evaluate import Candidate
@@ -103,9 +103,7 @@ def test_every_number_moves_an_answer(component: eqx.Module, machine: Candidate)
     assert {path for path in idle if path[1:] not in ELSEWHERE} == set()
 
 
-@pytest.mark.parametrize(
-    ("component", "machine"), [pytest.param(component, machine, id=where) for where, component, machine in instances()]
-)
+@pytest.mark.parametrize(("component", "machine"), every_component())
 class TestComponent:
     """The conformance of one component."""
 

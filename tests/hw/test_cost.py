@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 import yaml
-from machines import CONF, candidate, composed, files, mapping, unlike
+from machines import CONF, candidate, composed, files, mapping, telling
 
 from dse.evaluate import evaluate
 from dse.terms import built
@@ -216,7 +216,7 @@ def test_only_the_innermost_levels_can_be_packaged() -> None:
         system("hw=corsair_card", "hw.levels.package.packaged=0", "+hw.levels.card.packaged=1")
 
 
-@pytest.mark.parametrize("name", unlike())
+@pytest.mark.parametrize("name", telling())
 def test_every_machine_says_what_is_a_package_and_what_its_levels_emit(name: str) -> None:
     levels = composed(f"hw={name}")["hw"]["levels"]
     innermost = next(iter(levels.values()), {"packaged": 0})  # one chip by itself has no levels
@@ -270,7 +270,7 @@ def test_testing_pays_unless_everything_works() -> None:
 # ---- chips and systems ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", unlike())
+@pytest.mark.parametrize("name", telling())
 def test_terms_sum_to_the_cost(name: str) -> None:
     found = system(f"hw={name}")
     terms, made = found.cost_terms(), found.carbon_terms()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import arrays, candidate, unlike
+from machines import arrays, candidate, telling
 
 from dse.evaluate import Candidate
 from hw.conditions import Heat
@@ -58,7 +58,7 @@ def balance(found: Candidate, state: State) -> tuple[float, float]:
     return abs(float(powers.total / state.powers.total - 1)), max(apart)
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 @pytest.mark.parametrize("factor", [0.5, 1.0, 1.5, 2.0, 2.2, 3.0, 4.0])
 def test_power_and_temperature_hold_each_other(system: str, factor: float) -> None:
     """At rated and at far other clocks; the clock then falls until they do."""

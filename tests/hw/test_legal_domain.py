@@ -29,7 +29,7 @@ MACHINES: dict[str, tuple[str, ...]] = {
     "node": ("hw=dgx_h100", "format=fp8"),
     "torus": ("hw=dgx_h100", "format=fp8", "hw/link@hw.levels.server.link=ici_torus", "hw.levels.server.fanout=16"),
 }
-NIGHTLY = ("gates", "charge", "torus")
+NIGHTLY = ("gates", "charge", "torus", "node")
 # The mapping tiles the ones; the others must take the format.
 GIVEN = ("fanout", ".width", ".floats", ".integers", "link.columns")
 FAR = 2.5  # factors of e that a number may lie from the shipped one

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import candidate, degrees, mapping, unlike
+from machines import candidate, degrees, mapping, telling
 
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
@@ -53,7 +53,7 @@ def some_degrees(found: Candidate, at_most: int = 6) -> list[tuple[int, int]]:
 # ---- memory -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_with_endless_bandwidth_a_tier_takes_its_latency(system: str) -> None:
     found = candidate(f"hw={system}")
     chip, state = found.hw.chip, found.hw.chip.settle(found.format)
@@ -65,7 +65,7 @@ def test_with_endless_bandwidth_a_tier_takes_its_latency(system: str) -> None:
         assert float(tier.read_time(0.0, there)) == 0.0
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_a_tier_without_latency_moves_its_capacity_in_capacity_over_bandwidth(system: str) -> None:
     found = candidate(f"hw={system}")
     chip, state = found.hw.chip, found.hw.chip.settle(found.format)
@@ -77,7 +77,7 @@ def test_a_tier_without_latency_moves_its_capacity_in_capacity_over_bandwidth(sy
 # ---- exchanges --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_one_chip_has_nothing_to_exchange(system: str) -> None:
     answer = evaluate(candidate(f"hw={system}"), mapping(1, 1))
     assert float(answer.shares.exchange) == 0.0
@@ -85,7 +85,7 @@ def test_one_chip_has_nothing_to_exchange(system: str) -> None:
     assert float(answer.energy_shares.exchange) == 0.0
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_hidden_exchange_leaves_only_the_hops(system: str) -> None:
     found = candidate(f"hw={system}", "hw.runtime.hidden_exchange=1")
     assert float(evaluate(found, mapping(4 if system != "corsair_card" else 8, 1)).shares.exchange) == 0.0
@@ -303,7 +303,7 @@ def test_the_supply_passes_through_both_points(system: str) -> None:
     assert float(nominal.energy_scale(1.1e9)) == pytest.approx(1.0, rel=ROUNDING)
 
 
-@pytest.mark.parametrize("system", unlike())
+@pytest.mark.parametrize("system", telling())
 def test_shares_sum_to_one(system: str) -> None:
     found = candidate(f"hw={system}", "serving=chat")
     for tensor, pipeline in some_degrees(found, 3):
