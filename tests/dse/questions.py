@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dse.goals import Goals
+from dse.goals import Columns, Goals
 from dse.space import Files, Interval, Space, Values
 
 GOALS = Goals({"tokens_per_second_per_user": "maximize", "energy_per_token": "minimize"}, ("memory", "power"))
@@ -19,6 +19,8 @@ LISTED = Space(
         *(Values(f"x{i}", STEPS, "") for i in range(4)),
     )
 )
+SIZES = tuple(float(size) for size in np.geomspace(1.0, 64.0, 13))
+GRID = Space((Files("part", ("a", "b")), *(Values(f"x.{name}", SIZES, "") for name in "pqr")))
 WITH_INTERVALS = Space(
     (*LISTED.parameters[:4], Interval("x2", 1, 8, False, "", False), Interval("x3", 1, 8, True, "", True))
 )
@@ -55,6 +57,58 @@ class Hills:
             "headroom.power": np.full(len(designs), 5.0),
         }
         return {name: np.where(legal > 0, values, np.nan) for name, values in numbers.items()} | {"legal": legal}
+
+
+class Bowl:
+    """Rate p^0.5 q^0.3 r^0.2, energy p / q + q / p and cost p + q + r of two machines, one dear and fast: all sizes
+    pay and cost, so that a front runs through the middle of the space. Memory is for machines with p q >= 8."""
+
+    def __init__(self, space: Space) -> None:
+        self.space, self.asked = space, 0
+
+    def canonical(self, designs: np.ndarray) -> np.ndarray:
+        return designs.copy()
+
+    def present(self, structure: Sequence[int]) -> tuple[bool, ...]:
+        return (True,) * len(self.space.parameters)
+
+    def distinct(self) -> int:
+        return int(self.space.size)
+
+    def numbers(self, designs: np.ndarray) -> tuple[np.ndarray, ...]:
+        sizes = (self.space.parameters[i] for i in (1, 2, 3))
+        p, q, r = (s.values(designs[:, i + 1]) for i, s in enumerate(sizes))  # type: ignore[union-attr]
+        return 1.0 + designs[:, 0], p, q, r
+
+    def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
+        self.asked += len(designs)
+        fast, p, q, r = self.numbers(designs)
+        plenty = np.full(len(designs), 1.0)
+        return {
+            "metrics.tokens_per_second_per_user": fast * p**0.5 * q**0.3 * r**0.2,
+            "metrics.energy_per_token": p / q + q / p,
+            "metrics.cost_per_million_tokens": fast * (p + q + r),
+            "headroom.memory": (p * q - 8) * 1e9,
+            "headroom.power": plenty,
+            "headroom.heat": plenty,
+            "legal": plenty,
+        }
+
+    def slopes(self, designs: np.ndarray, columns: Columns, names: Sequence[str]) -> dict[str, np.ndarray]:
+        fast, p, q, r = self.numbers(designs)
+        rate, none = columns["metrics.tokens_per_second_per_user"], np.zeros(len(designs))
+        along = {
+            "metrics.tokens_per_second_per_user": (rate / fast, 0.5 * rate, 0.3 * rate, 0.2 * rate),
+            "metrics.energy_per_token": (none, p / q - q / p, q / p - p / q, none),
+            "metrics.cost_per_million_tokens": (p + q + r, fast * p, fast * q, fast * r),
+            "headroom.memory": (none, p * q * 1e9, p * q * 1e9, none),
+        }
+        found = {}
+        for name in names:
+            part, *sizes = along.get(name, (none,) * 4)
+            options = [part * (option - designs[:, 0]) for option in (0, 1)]
+            found[name] = np.stack([*options, *(slope * np.log(64.0) for slope in sizes)], axis=1)
+        return found
 
 
 def everything(question: Hills) -> np.ndarray:

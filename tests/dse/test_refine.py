@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import jax
 import moocore
 import numpy as np
 import pytest
+from questions import GRID, SIZES, Bowl
 from scipy.stats import mannwhitneyu
 from small import GOALS, rows, same, small_problem
 from small import SPACE as SMALL
@@ -28,61 +28,10 @@ from dse.starts import crowding
 from dse.store import Trials
 from dse.study import make
 
-SIZES = tuple(float(size) for size in np.geomspace(1.0, 64.0, 13))
-GRID = Space((Files("part", ("a", "b")), *(Values(f"x.{name}", SIZES, "") for name in "pqr")))
 LINE = Space((Files("part", ("a", "b")), *(Interval(f"x.{name}", 1.0, 64.0, True, "", False) for name in "pqr")))
 CHOICES = Space((Files("part", ("a", "b")),))
 SEARCH = {"batch": 6, "steps": 5, "tries": 4, "stride": 0.3}
 BUDGET = 120
-
-
-class Bowl:
-    """Rate p^0.5 q^0.3 r^0.2, energy p / q + q / p and cost p + q + r of two machines, one dear and fast: all sizes
-    pay and cost, so that a front runs through the middle of the space. Memory is for machines with p q >= 8."""
-
-    def __init__(self, space: Space) -> None:
-        self.space, self.asked = space, 0
-
-    def canonical(self, designs: np.ndarray) -> np.ndarray:
-        return designs.copy()
-
-    def present(self, structure: Sequence[int]) -> tuple[bool, ...]:
-        return (True,) * len(self.space.parameters)
-
-    def numbers(self, designs: np.ndarray) -> tuple[np.ndarray, ...]:
-        sizes = (self.space.parameters[i] for i in (1, 2, 3))
-        p, q, r = (s.values(designs[:, i + 1]) for i, s in enumerate(sizes))  # type: ignore[union-attr]
-        return 1.0 + designs[:, 0], p, q, r
-
-    def evaluate(self, designs: np.ndarray) -> dict[str, np.ndarray]:
-        self.asked += len(designs)
-        fast, p, q, r = self.numbers(designs)
-        plenty = np.full(len(designs), 1.0)
-        return {
-            "metrics.tokens_per_second_per_user": fast * p**0.5 * q**0.3 * r**0.2,
-            "metrics.energy_per_token": p / q + q / p,
-            "metrics.cost_per_million_tokens": fast * (p + q + r),
-            "headroom.memory": (p * q - 8) * 1e9,
-            "headroom.power": plenty,
-            "headroom.heat": plenty,
-            "legal": plenty,
-        }
-
-    def slopes(self, designs: np.ndarray, columns: Columns, names: Sequence[str]) -> dict[str, np.ndarray]:
-        fast, p, q, r = self.numbers(designs)
-        rate, none = columns["metrics.tokens_per_second_per_user"], np.zeros(len(designs))
-        along = {
-            "metrics.tokens_per_second_per_user": (rate / fast, 0.5 * rate, 0.3 * rate, 0.2 * rate),
-            "metrics.energy_per_token": (none, p / q - q / p, q / p - p / q, none),
-            "metrics.cost_per_million_tokens": (p + q + r, fast * p, fast * q, fast * r),
-            "headroom.memory": (none, p * q * 1e9, p * q * 1e9, none),
-        }
-        found = {}
-        for name in names:
-            part, *sizes = along.get(name, (none,) * 4)
-            options = [part * (option - designs[:, 0]) for option in (0, 1)]
-            found[name] = np.stack([*options, *(slope * np.log(64.0) for slope in sizes)], axis=1)
-        return found
 
 
 def trials_in(folder: Path, space: Space) -> Trials:
