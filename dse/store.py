@@ -26,14 +26,15 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """JSON without passwords, and with NaN and infinities as null, which every reader accepts."""
-    write_whole(path, json.dumps(without_passwords(_finite(content)), indent=1))
+    write_whole(path, json.dumps(without_passwords(finite(content)), indent=1))
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
+    """Plain data for JSON, NaN and infinities as None."""
     if isinstance(content, Mapping):
-        return {str(key): _finite(value) for key, value in content.items()}
+        return {str(key): finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple, np.ndarray)):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     if isinstance(content, (float, np.floating)):
         return float(content) if np.isfinite(content) else None
     return content.item() if isinstance(content, np.generic) else content
