@@ -50,7 +50,7 @@ def application(asked_for_traceback: bool) -> int:
             if asked_for_traceback:
                 raise
             failed += 1  # the other jobs of a sweep still run
-            complain(error)
+            complain(error, job())
             if os.getpid() != here:
                 raise elsewhere(error) from None
 
@@ -86,12 +86,22 @@ def elsewhere(error: Exception) -> Exception:
     return ValueError(f"a job of another process failed: {message(error)}")
 
 
-def complain(error: Exception) -> None:
+def job() -> str:
+    """Which job of a sweep this is, in words; empty outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    told = HydraConfig.get()
+    several = told.mode == RunMode.MULTIRUN and told.sweeper._target_.endswith("BasicSweeper")
+    return f"job {int(told.job.num) + 1}: " if several else ""
+
+
+def complain(error: Exception, before: str = "") -> None:
     """One message on the standard error; a bug's traceback in the log of the run."""
     from dse import outcome
     from dse.messages import is_bug, message
 
-    words = message(error, sys.argv[1:])
+    words = before + message(error, sys.argv[1:])
     print(f"dse: {words}", file=sys.stderr)
     outcome.failed(words, REFUSED)
     if is_bug(error):

@@ -24,6 +24,13 @@ Item = TypeVar("Item")
 _live: list[Progress] = []  # what is drawn now; all bars stand in one
 
 
+class Drawn(BarColumn):
+    """The bar of what has a number; of what has none nothing, so that its words have room."""
+
+    def render(self, task: Any) -> Any:
+        return Text("") if task.total is None else super().render(task)
+
+
 class Told(ProgressColumn):
     """Things done of all, how many a second, and the time that is left; of what has no number the seconds so far."""
 
@@ -121,7 +128,7 @@ def _drawing(transient: bool = False) -> Iterator[Progress | None]:
     if manner().quiet or not sys.stderr.isatty() or Console(stderr=True).is_dumb_terminal:
         yield None
         return
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}", markup=False), BarColumn(), Told())
+    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}", markup=False), Drawn(24), Told())
     shown = Progress(*columns, console=Console(stderr=True), transient=transient, redirect_stdout=sys.stdout.isatty())
     with shown:
         _live.append(shown)
