@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Exit codes: refused, or a job of a sweep was; a flag that there is not, which argparse says; Ctrl-C; a closed pipe.
-REFUSED, USAGE, STOPPED, UNREAD = 1, 2, 130, 141
+# Exit codes: done; refused, or a job of a sweep was; Ctrl-C; nobody reads on. A flag that there is not is argparse's 2.
+DONE, REFUSED, STOPPED, UNREAD = 0, 1, 130, 141
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -115,19 +115,17 @@ def version() -> str:
     return f"inferscape {metadata.version('inferscape')}"
 
 
-def main() -> None:
-    """Run; an error is one message and an exit code of 1, with the traceback if it is asked for."""
-    own_modules_first()
+def command(words: list[str]) -> int:
+    """Do what a command line says; its exit code, with one message of what is wrong, or the traceback if asked for."""
     from dse import flags
     from dse import help as help_page
 
-    words = sys.argv[1:]
     if help_page.asks_for_help(words):
         print(help_page.text(words))
-        return
+        return DONE
     if "--version" in words:
         print(version())
-        return
+        return DONE
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
     from dse.console import speak
@@ -135,21 +133,30 @@ def main() -> None:
     speak(flags.Manner.of(words))
     sys.argv[1:] = flags.translated(words)
     try:
-        failed = application(asked_for_traceback)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("dse: stopped", file=sys.stderr)
-        raise SystemExit(STOPPED) from None
+        return REFUSED if application(asked_for_traceback) else DONE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on; Python would complain once more at its end
-        raise SystemExit(UNREAD) from None
+        raise
     except Exception as error:
         if asked_for_traceback:
             raise
         complain(error)
-        failed = 1
-    if failed:
-        raise SystemExit(REFUSED)
+        return REFUSED
+
+
+def main() -> None:
+    """Run, and end with the exit code."""
+    own_modules_first()
+    try:
+        code = command(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("dse: stopped", file=sys.stderr)
+        code = STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on; Python would complain once more at its end
+        code = UNREAD
+    if code:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

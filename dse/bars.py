@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from dse.console import manner
@@ -128,7 +129,8 @@ def _drawing(transient: bool = False) -> Iterator[Progress | None]:
     if manner().quiet or not sys.stderr.isatty() or Console(stderr=True).is_dumb_terminal:
         yield None
         return
-    columns = (SpinnerColumn(finished_text=" "), TextColumn("{task.description}", markup=False), Drawn(24), Told())
+    words, told = TextColumn("{task.description}", markup=False), Told(Column(no_wrap=True))
+    columns = (SpinnerColumn(finished_text=" "), words, Drawn(24), told)
     shown = Progress(*columns, console=Console(stderr=True), transient=transient, redirect_stdout=sys.stdout.isatty())
     with shown:
         _live.append(shown)

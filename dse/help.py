@@ -59,6 +59,8 @@ def choices(folders: Sequence[Path]) -> str:
     found: dict[str, set[str]] = {}
     for folder in folders:
         for path in folder.glob("*/**/*.yaml"):
+            if path.relative_to(folder).parts[0] == "hydra":
+                continue  # how Hydra logs is nothing to choose
             found.setdefault(str(path.parent.relative_to(folder)), set()).add(path.stem)
     return "\n".join(f"  {group}: {', '.join(sorted(names))}" for group, names in sorted(found.items()))
 
