@@ -83,15 +83,18 @@ class Advance:
 
 @contextlib.contextmanager
 def bar(words: str, total: float) -> Iterator[Advance]:
-    """A bar of so many things."""
+    """A bar of so many things; nothing is drawn of none."""
+    log.debug("%s: %s", words, f"{total:,.0f}")
     start = time.perf_counter()
-    with _drawing() as drawn:
+    with _drawing() if total else contextlib.nullcontext() as drawn:
         advance = Advance(words, total, drawn)
         try:
             yield advance
         finally:
             advance.end(keep=True)
     seconds = time.perf_counter() - start
+    if not total:
+        return
     line = f"{words}: {advance.done:,.0f} of {total:,.0f} in {seconds:,.1f} s, {rate(advance.done / seconds)}"
     log.info(line)
     if drawn is None and seconds > LONG and not manner().quiet:
@@ -101,6 +104,7 @@ def bar(words: str, total: float) -> Iterator[Advance]:
 @contextlib.contextmanager
 def activity(words: str) -> Iterator[Advance]:
     """Something whose length nobody knows, as a compilation: what it is, and its seconds, while it lasts."""
+    log.debug("%s", words)
     start = time.perf_counter()
     with _drawing(transient=True) as drawn:
         advance = Advance(words, None, drawn)

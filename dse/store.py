@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from dse.passwords import without_passwords
 
 CODE = "code."
+log = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -72,6 +74,7 @@ class Trials:
         path = self.folder / f"{len(self.parts()):06d}-{'-'.join(map(str, numbers))}.parquet"
         frame.to_parquet(path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
+        log.debug("kept: %d designs in %s", len(frame), path)
 
     def covered(self) -> int:
         """How many designs an enumeration has been through."""

@@ -239,10 +239,10 @@ def mapped(
     by_point: dict[str, list[str]] = {}
     for name, sense in goals.objectives.items():
         by_point.setdefault(best_point(points, name, sense)["name"], []).append(name)
+    best = [(found["name"], row) for found, row in zip(points, rows, strict=True) if found["name"] in by_point]
     return [
-        {"point": points[i]["name"], "objectives": by_point[points[i]["name"]]} | next_best(problem, designs[row])
-        for i, row in enumerate(rows)
-        if points[i]["name"] in by_point
+        {"point": name, "objectives": by_point[name]} | next_best(problem, designs[row])
+        for name, row in along("mappings that came next", best)
     ]
 
 
