@@ -92,6 +92,6 @@ def other_hand(found: Mapping[str, Any], folder: Path) -> str:
     if "versions" not in found or writer(found) == writer({"versions": versions(), "commit": commit()}):
         return ""
     return (
-        f"resume: {folder} was begun by {writer(found)}, this is {this()}: designs that are evaluated already keep the "
+        f"{folder} was begun by {writer(found)}, this is {this()}: designs that are evaluated already keep the "
         "answers of that version"
     )

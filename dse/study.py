@@ -89,11 +89,11 @@ def refuse_changes(session: Session) -> None:
     hand = folders.other_hand(before, session.folder)
     if changed:
         raise ValueError(
-            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); "
-            f"repeat its command line: {resumption(session, before['overrides'])}{hand and f'; {hand}'}"
+            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); {hand and f'{hand}; '}"
+            f"repeat its command line: {resumption(session, before['overrides'])}"
         )
     if hand:
-        warn(hand)
+        warn(f"resume: {hand}")
 
 
 def tell_what_is_kept(session: Session, trials: Trials | None) -> None:

@@ -35,7 +35,7 @@ class Sweep(Callback):
             number = int(config.hydra.job.num)
             console.print(f"[{number + 1}/{len(self.jobs)}] {self.label(number)}", style="bold")
 
-    def on_job_end(self, config: Any, **kwargs: Any) -> None:
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
         if len(self.jobs) > 1:
             self.folders[int(config.hydra.job.num)] = Path(str(config.hydra.runtime.output_dir))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections import OrderedDict
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ class Model(eqx.Module):
     be traced. output_noun : what an output token is called, for people.
     """
 
-    output_noun: eqx.AbstractClassVar[str]
+    output_noun: ClassVar[str]
 
     blocks: eqx.AbstractVar[OrderedDict[str, Block]]
     hidden: eqx.AbstractVar[Any]

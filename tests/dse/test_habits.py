@@ -351,7 +351,7 @@ def test_what_cannot_be_filled_in_is_named(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     path = study(tmp_path)
     path.write_text(text)
-    with pytest.raises(ValueError, match="study.json"):
+    with pytest.raises(ValueError, match=r"study\.json"):
         read(path, "run")
 
 
