@@ -35,7 +35,7 @@ def read(path: Path, key: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{key}: {path} is no longer what was written ({error}); run it again") from None
+        raise ValueError(f"{key}: {path} is no longer what was written ({error}); {again(key)}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{key}: {path} is no file of this program; name the folder of a run")
     refuse_unknown(found, path, key)
@@ -43,9 +43,14 @@ def read(path: Path, key: str) -> dict[str, Any]:
     if missing:
         raise ValueError(
             f"{key}: {path} was written by {writer(found)} and lacks {', '.join(missing)}, which this version "
-            f"({this()}) needs; run it again, or use the version that wrote it"
+            f"({this()}) needs; {again(key)}, or use the version that wrote it"
         )
     return ADDED | found
+
+
+def again(key: str) -> str:
+    """What to do instead of reading a folder."""
+    return "begin a search of its own" if key == "resume" else "run it again"
 
 
 def finished(folder: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def ended(task: str, content: Mapping[str, Any], files: Sequence[Path], said: bo
     how = manner()
     if how.json:
         print(json.dumps(summary(task, content, files)), flush=True)
-    elif how.quiet:
+    elif how.quiet and files:
         print("\n".join(map(str, files)), flush=True)
     for path in files:
         if not said:

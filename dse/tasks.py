@@ -129,4 +129,4 @@ def log(config: Any) -> None:
     from dse.record import record
 
     record(Path(folder), session.config["tracking"], required=True)
-    ended("log", {"title": found["title"], "run": str(folder)}, [Path(folder)])
+    ended("log", {"title": found["title"], "folder": str(folder), "seed": found["seed"]}, [])
