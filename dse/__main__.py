@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+# Exit codes: done; refused, or a job of a sweep was; Ctrl-C; nobody reads on. A flag that there is not is argparse's 2.
+DONE, REFUSED, STOPPED, UNREAD = 0, 1, 130, 141
 HERE = Path(__file__).resolve().parent.parent
 
 
@@ -26,7 +30,6 @@ def run_folder(resumed: Any, fresh: Any) -> str:
 def application(asked_for_traceback: bool) -> int:
     """Hydra's application: compose the configuration and do its task; the number of jobs that failed."""
     import hydra
-    from hydra.utils import get_method
     from omegaconf import OmegaConf
 
     from dse.compose import CONFIG_NAME, conf_folder
@@ -39,17 +42,41 @@ def application(asked_for_traceback: bool) -> int:
         nonlocal failed
         try:
             own_modules_first()  # in the process of a launcher, which begins in the current folder
-            get_method(config.task._target_)(config)
+            done(config)
+        except BrokenPipeError:
+            raise
         except Exception as error:
+            leave_no_empty_folder()
             if asked_for_traceback:
                 raise
             failed += 1  # the other jobs of a sweep still run
-            complain(error)
+            complain(error, job())
             if os.getpid() != here:
                 raise elsewhere(error) from None
 
     task()
     return failed
+
+
+def done(config: Any) -> None:
+    """Do the task of a composed configuration, speaking as it asks for."""
+    from hydra.utils import get_method
+
+    from dse.console import speak
+    from dse.flags import Manner
+    from dse.logs import warnings_logged
+
+    speak(Manner.read(config))
+    with warnings_logged():
+        get_method(config.task._target_)(config)
+
+
+def leave_no_empty_folder() -> None:
+    """Remove the folder that Hydra made for a run that wrote nothing."""
+    from hydra.core.hydra_config import HydraConfig
+
+    with contextlib.suppress(OSError, ValueError):
+        Path(HydraConfig.get().runtime.output_dir).rmdir()
 
 
 def elsewhere(error: Exception) -> Exception:
@@ -59,35 +86,77 @@ def elsewhere(error: Exception) -> Exception:
     return ValueError(f"a job of another process failed: {message(error)}")
 
 
-def complain(error: Exception) -> None:
-    """One message on the standard error."""
-    from dse.messages import message
+def job() -> str:
+    """Which job of a sweep this is, in words; empty outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
-    print(f"dse: {message(error, sys.argv[1:])}", file=sys.stderr)
+    told = HydraConfig.get()
+    several = told.mode == RunMode.MULTIRUN and told.sweeper._target_.endswith("BasicSweeper")
+    return f"job {int(told.job.num) + 1}: " if several else ""
 
 
-def main() -> None:
-    """Run; an error is one message and an exit code of 1, with the traceback if it is asked for."""
-    own_modules_first()
+def complain(error: Exception, before: str = "") -> None:
+    """One message on the standard error; a bug's traceback in the log of the run."""
+    from dse import outcome
+    from dse.messages import is_bug, message
+
+    words = before + message(error, sys.argv[1:])
+    print(f"dse: {words}", file=sys.stderr)
+    outcome.failed(words, REFUSED)
+    if is_bug(error):
+        logging.getLogger("dse").error("%s", words, exc_info=error)
+
+
+def version() -> str:
+    """What `dse --version` prints."""
+    from importlib import metadata
+
+    return f"inferscape {metadata.version('inferscape')}"
+
+
+def command(words: list[str]) -> int:
+    """Do what a command line says; its exit code, with one message of what is wrong, or the traceback if asked for."""
+    from dse import flags
     from dse import help as help_page
 
-    if help_page.asks_for_help(sys.argv[1:]):
-        print(help_page.text(sys.argv[1:]))
-        return
+    if help_page.asks_for_help(words):
+        print(help_page.text(words))
+        return DONE
+    if "--version" in words:
+        print(version())
+        return DONE
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
+    from dse.console import speak
+
+    speak(flags.Manner.of(words))
+    sys.argv[1:] = flags.translated(words)
     try:
-        failed = application(asked_for_traceback)
-    except KeyboardInterrupt:
-        print("dse: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
+        return REFUSED if application(asked_for_traceback) else DONE
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if asked_for_traceback:
             raise
         complain(error)
-        failed = 1
-    if failed:
-        raise SystemExit(1)
+        return REFUSED
+
+
+def main() -> None:
+    """Run, and end with the exit code."""
+    own_modules_first()
+    try:
+        code = command(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("dse: stopped", file=sys.stderr)
+        code = STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on; Python would complain once more at its end
+        code = UNREAD
+    if code:
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dse.compose import written
-from dse.schema import nearest
+from dse.near import nearest
 
 MISSING = "???"  # of files that need a word on the command line, which name no component by themselves
 

@@ -9,8 +9,9 @@ from typing import Any
 import jax
 
 from dse.compose import places
+from dse.near import nearest
 from dse.provenance import explained, quantities
-from dse.schema import counted, nearest, rule_at
+from dse.schema import counted, rule_at
 from dse.spreads import leaf_paths
 from dse.template import Template
 from hw.units import Rule, spread

@@ -18,12 +18,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse.bars import activity
 from dse.blocks import Crossing
 from dse.compose import compose, plain
 from dse.console import console, table
 from dse.enumerate import Asked, chunks_of
 from dse.goals import Goals
 from dse.optimise import Asking, OptunaSearch
+from dse.outcome import ended
 from dse.problem import Problem
 from dse.session import Session, about, read_wanted
 from dse.store import Trials, write_json
@@ -45,13 +47,19 @@ def run(session: Session) -> None:
     config = plain(compose(overrides))
     goals = Goals.read(config["objectives"])
     problem = Problem(overrides, config["space"], read_wanted(config["mapping"]), 128)
-    single, double = (crossed(problem, goals, single=single) for single in (True, False))
-    shared_nothing = alone(problem)
+    with activity("chips x systems, single and double precision"):
+        single, double = (crossed(problem, goals, single=single) for single in (True, False))
+    with activity("designs that share nothing"):
+        shared_nothing = alone(problem)
+    with activity("first evaluation of a new process, twice"):
+        first = first_evaluation(session)
+    with activity("Optuna's share"):
+        share = sampled(problem, goals, session.seed)
     found = {
         "evaluations_per_second": single["evaluations_per_second"],
         "share_of_xla_limit": single["evaluations_per_second"] / single["limit"],
-        "seconds_to_first_evaluation": first_evaluation(session),
-        "optuna_share": sampled(problem, goals, session.seed),
+        "seconds_to_first_evaluation": first,
+        "optuna_share": share,
         "compilations": single["compilations"],
         "device": f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores",
         "batch": single["batch"],
@@ -59,8 +67,10 @@ def run(session: Session) -> None:
         "double": double,
         "one_by_one": shared_nothing,
     }
-    write_json(session.folder / "benchmark.json", found | about(session))
+    content = found | about(session)
+    write_json(session.folder / "benchmark.json", content)
     show(found)
+    ended("benchmark", content, [session.folder / "benchmark.json"])
 
 
 def chosen_by(overrides: Sequence[str]) -> bool:

@@ -11,11 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dse.bars import activity
 from dse.calibrate_write import put_all
 from dse.console import console, table
 from dse.measured import folder
 from dse.operator_families import Constant, family
 from dse.operator_rows import Bench, applies, fitted, gathered, key, modelled, notes, padded, seconds_of
+from dse.outcome import ended
 from dse.precision import arrays
 from dse.session import Session, about
 from dse.store import write_json
@@ -176,8 +178,9 @@ def run_family(session: Session, name: str) -> None:
     if not found:
         why = "; ".join(warnings) or "its files have no rows that are timed"
         raise ValueError(f"data: there are no rows of {name} in {path} that constants may be fitted on: {why}")
-    best = fit(found, session.seed)
-    errors = summed(found, best.values)
+    with activity(f"compiling and fitting {name}, {sum(len(bench.rows.seconds) for bench in found):,} rows"):
+        best = fit(found, session.seed)
+        errors = summed(found, best.values)
     constants = [
         {"key": key_, "value": value, "standard_error": float(error)}
         for (key_, value), error in zip(best.values.items(), best.errors, strict=True)
@@ -185,10 +188,11 @@ def run_family(session: Session, name: str) -> None:
     session.folder.mkdir(parents=True, exist_ok=True)
     content = {"family": name, "data": str(path), "fitted_rows": best.rows, "constants": constants, "errors": errors}
     content |= {"correlation": best.correlation.tolist()}
-    write_json(session.folder / "calibration.json", content | about(session))
+    content |= about(session)
+    write_json(session.folder / "calibration.json", content)
     show(constants, errors, best)
-    put_all(found, best, bool(session.config["write"]))
-    console.print(f"written to {session.folder / 'calibration.json'}")
+    put_all(found, best, session.switch("write"))
+    ended("calibrate", content, [session.folder / "calibration.json"])
 
 
 def chosen(path: Path, name: str) -> tuple[list[Bench], list[str]]:
@@ -208,15 +212,18 @@ def run_links(session: Session) -> None:
     from dse.collectives import fit as fit_links
 
     data = session.config["data"]
-    found = fit_links(Path(str(data)) if data else folder())
+    with activity("compiling and fitting the protocols of links"):
+        found = fit_links(Path(str(data)) if data else folder())
     constants = [
         {"key": f"{'.'.join(filter(None, where))}@{machine}", "value": value}
         for machine, each in found.items()
         for where, value in each.items()
     ]
     session.folder.mkdir(parents=True, exist_ok=True)
-    write_json(session.folder / "calibration.json", {"family": LINKS, "constants": constants} | about(session))
+    content = {"family": LINKS, "constants": constants} | about(session)
+    write_json(session.folder / "calibration.json", content)
     table("constants", ["constant", "value"], [[one["key"], f"{one['value']:.3g}"] for one in constants])
+    ended("calibrate", content, [session.folder / "calibration.json"])
 
 
 def show(constants: list[dict[str, Any]], errors: list[dict[str, Any]], best: Fit) -> None:

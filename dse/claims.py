@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.compose import choices, conf_folder
+from dse.near import nearest
 from dse.provenance import citations
 from dse.receipts_bench import Bench
 from dse.receipts_verdict import Receipt
-from dse.schema import nearest
 from hw.units import Rule, spread
 
 GROUP = "claim"

@@ -9,6 +9,7 @@ from typing import Any
 from dse.claims import Claim, Quantity, counts, machines_of
 from dse.mapping import DEGREES, Wanted
 from dse.metrics import Answer, Metrics, more_is_better, units
+from dse.near import nearest
 from dse.receipts_bench import Bench, as_point, digest, ends, in_degrees, loaded
 from dse.receipts_bounds import WORDS, needs
 from dse.receipts_verdict import (
@@ -24,7 +25,7 @@ from dse.receipts_verdict import (
     optimism,
 )
 from dse.results import bytes_in_words
-from dse.schema import counted, nearest
+from dse.schema import counted
 from dse.template import Template
 
 HELD_BACK = 0.999  # of the rated clock

@@ -13,6 +13,7 @@ from dse.claims_values import Known, unit_of
 from dse.claims_values import known as known_values
 from dse.mapping import Wanted
 from dse.metrics import Metrics, more_is_better, units
+from dse.near import nearest
 from dse.receipts_bench import Bench, digest, loaded
 from dse.receipts_bounds import needs
 from dse.receipts_verdict import (
@@ -30,7 +31,6 @@ from dse.receipts_verdict import (
     hardest,
     unless_input,
 )  # fmt: skip
-from dse.schema import nearest
 from dse.template import Template
 
 ROUNDING = 1e-9

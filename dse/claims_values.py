@@ -15,10 +15,11 @@ import numpy as np
 from dse.evaluate import Candidate
 from dse.figures import Figure, figures
 from dse.metrics import Metrics, units
+from dse.near import nearest
 from dse.precision import arrays
 from dse.provenance import quantities
 from dse.receipts_bench import drawn, ends, settings, without_losses
-from dse.schema import nearest, paths, rule_at
+from dse.schema import paths, rule_at
 from dse.spreads import leaf_paths
 from dse.template import Template
 

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dse.precision  # noqa: F401
+from dse.bars import along
 from dse.compose import conf_folder, written
 from dse.measured import folder
 from dse.schema import build
@@ -139,7 +140,7 @@ def modelled(data: Path) -> list[tuple[Row, float]]:
     """Every measurement with the modelled seconds; the library's without kernels."""
     wanted, found = suite(), []
     every = read(data, wanted)
-    for machine, files in wanted["machines"].items():
+    for machine, files in along("collectives, machines", wanted["machines"].items()):
         for kernels in (False, True):
             rows = [row for row in every if row.machine == machine and (row.by == "kernel") == kernels]
             if rows:

@@ -2,47 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
+
+from dse.flags import Manner
 
 LONGEST_WORD = 24  # longer words may be broken over lines
 WIDE = 160  # columns of a table that is not shown in a terminal
-console = Console(highlight=False, soft_wrap=True, markup=False)  # brackets are part of what users write
-if not console.is_terminal and "COLUMNS" not in os.environ:
-    console.width = WIDE
+HOW: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}  # brackets are part of what users write
+console = Console(**HOW)
+_manner = Manner()
 
 
-class Rate(ProgressColumn):
-    """Things done per second."""
+def speak(manner: Manner) -> None:
+    """Speak as is asked for from now on: nothing at all where quiet, on the standard error beside an object of JSON.
 
-    def render(self, task: Any) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "")
-
-
-class Advance:
-    """Moves a bar on."""
-
-    def __init__(self, progress: Progress, task: Any) -> None:
-        self._progress, self._task = progress, task
-
-    def __call__(self, done: int) -> None:
-        self._progress.advance(self._task, done)
+    Colours are for terminals; NO_COLOR and FORCE_COLOR, which rich reads, say otherwise.
+    """
+    global _manner
+    _manner = manner
+    Console.__init__(console, **HOW, stderr=manner.json, quiet=manner.quiet)  # the one that modules have
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
 
 
-@contextlib.contextmanager
-def bar(words: str, total: float) -> Iterator[Advance]:
-    """A bar with count, rate and time left, on the standard error when it is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Advance(progress, progress.add_task(words, total=total))
+def manner() -> Manner:
+    """How this run speaks."""
+    return _manner
+
+
+def warn(words: str, style: str = "yellow") -> None:
+    """What went wrong without ending the run: also said where it is quiet, but then on the standard error."""
+    if _manner.quiet:
+        Console(**HOW, stderr=True).print(words, style=style)
+    else:
+        console.print(words, style=style)
 
 
 def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,3 +69,6 @@ def digits(value: float | None) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+speak(Manner())

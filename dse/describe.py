@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse import outline, outline_model
+from dse.bars import activity
 from dse.compose import Origin
-from dse.console import console
 from dse.describe_model import format_section, model_section
 from dse.drawing import drawing
 from dse.figures import Figure, Pairs, accepted, figures, totals
+from dse.outcome import ended
 from dse.provenance import assumptions
 from dse.schema import build, rule_at
 from dse.session import Session, about
@@ -30,20 +31,20 @@ MOST_ASSUMPTIONS = 5
 def run(session: Session) -> None:
     """Describe, write describe.json and machine.svg, print what the command line names."""
     found = parts(session.overrides)
-    machine, model = machine_section(found, session.choices), model_section(found, session.choices)
-    formats = format_section(found, session.choices)
+    with activity("figures and slopes of the machine, and of the model"):
+        machine, model = machine_section(found, session.choices), model_section(found, session.choices)
+        formats = format_section(found, session.choices)
     session.folder.mkdir(parents=True, exist_ok=True)
     written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
-    write_json(written, {"hw": machine, "model": model, "format": formats} | about(session))
+    content = {"hw": machine, "model": model, "format": formats} | about(session)
+    write_json(written, content)
     shown = asked(session.overrides)
     if "hw" in shown:
         write_whole(drawn, drawing(machine["name"], machine["format"], machine["figures"]))
         outline.show(machine, found.config["hw"])
     if "model" in shown:
         outline_model.show(model, formats)
-    console.print(f"written to {written}")
-    if "hw" in shown:
-        console.print(f"drawn in   {drawn}")
+    ended("describe", content, [written, drawn] if "hw" in shown else [written])
 
 
 def asked(overrides: Sequence[str]) -> list[str]:

@@ -46,6 +46,7 @@ def model_section(found: Template, choices: Mapping[str, str]) -> dict[str, Any]
     return {
         "name": choices.get("model", "model"),
         "kind": type(model).__name__,
+        "output": model.output_noun,
         "parameters": float(model.parameters()),
         "active_parameters": float(model.active_parameters()),
         "expert_parameters": float(model.expert_parameters()),

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dse.bars import along
 from dse.compose import own_folders
 from dse.end_to_end_plan import Library, Planned, plan
 from dse.end_to_end_program import Found, Question, Timed, kinds, predict
@@ -33,7 +34,7 @@ def validation(path: Path) -> Validation:
     """The suite: every row of a CSV, predicted or with the reason why not."""
     library = Library(own_folders())
     rows = read(path)
-    planned = [planned_or_refused(library, row) for row in rows]
+    planned = [planned_or_refused(library, row) for row in along("reading published runs", rows)]
     asked = [index for index, one in enumerate(planned) if isinstance(one, Planned)]
     answers = dict(zip(asked, predicted([planned[index] for index in asked]), strict=True))  # type: ignore[misc]
     found = [
@@ -65,6 +66,8 @@ def predicted(planned: Sequence[Planned]) -> list[Found | str]:
     most = max((one.tiers for one in planned), default=0)
     for weights, cache in sorted(itertools.product(range(most), repeat=2), key=lambda pair: (sum(pair), pair)):
         tried = [i for i in left if max(weights, cache) < planned[i].tiers]
+        if not tried:
+            continue
         for index, found in zip(tried, each_kind([planned[i] for i in tried], weights, cache), strict=True):
             if not isinstance(found, Found) or answers[index] == "" or found.missing == 0:
                 answers[index] = found
@@ -86,7 +89,8 @@ def each_kind(planned: Sequence[Planned], weights: int, cache: int) -> list[Foun
     """Predictions with weights and cache in these tiers, one program for each structure."""
     questions = [placed(one.question, weights, cache) for one in planned]
     answers: list[Found | str] = [""] * len(questions)
-    for indices in kinds(questions):
+    asked = kinds(questions)
+    for indices in along("published runs, programs", asked, len(asked)):
         try:
             found: Sequence[Found | str] = predict([questions[i] for i in indices])
         except Exception as error:  # one structure must not cost the others

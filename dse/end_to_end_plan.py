@@ -17,7 +17,8 @@ from dse.compose import component, conf_folder, written
 from dse.end_to_end_program import CHUNKED, STATIC, WHOLE, Question
 from dse.end_to_end_rows import Refused, Run, check_spreads, is_sixteen_bit, run
 from dse.metrics import Mapping as Laid
-from dse.schema import build, nearest
+from dse.near import nearest
+from dse.schema import build
 from hw.system import Runtime, System
 from models.model import Model
 from models.numerics import Formats

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dse.bars import bar
 from dse.blocks import Crossing, crosses
 from dse.budget import refuse_too_large
-from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.listing import Answers, Listing
 from dse.mapping import GOODPUT

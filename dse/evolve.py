@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from dse.archive import Archive, Question
-from dse.console import bar
+from dse.bars import bar
 from dse.goals import Goals
 from dse.schema import counted
 from dse.start import checked_start

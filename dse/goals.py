@@ -10,7 +10,7 @@ import moocore
 import numpy as np
 
 from dse.metrics import Headroom, Metrics, units
-from dse.schema import nearest
+from dse.near import nearest
 
 SENSES = ("maximize", "minimize")
 BEYOND = 1.1  # the reference point of the hypervolume lies a tenth beyond the worst feasible value

@@ -28,6 +28,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse task=calibrate family=NAME        fit the constants of operators to measurements
   dse task=receipts claim=NAME          hold published claims against the model: one, or all of them without a name
   dse task=log run=FOLDER               log a finished run again
+  dse --quiet ...                       only the paths of what was written (or quiet=true)
+  dse --json ...                        one object of JSON on the standard output (or output=json)
   dse --cfg job                         show the composed configuration
   dse --config-dir FOLDER ...           YAMLs of your own, beside the shipped ones
   dse --hydra-help                      what Hydra itself understands
@@ -37,7 +39,8 @@ Any value may be set: hw.chip.engine.frequency='1.2 GHz' hw.levels.rack.fanout=4
 Choices
 {choices}
 
-Errors are one line and exit code 1; HYDRA_FULL_ERROR=1 shows the traceback."""
+Exit codes: 0 done, 1 refused or a job of a sweep failed, 2 no such flag, 130 Ctrl-C, 141 nobody read on.
+Errors are one line; HYDRA_FULL_ERROR=1 shows the traceback, hydra.verbose=true what is done. NO_COLOR is heeded."""
 
 
 def asks_for_help(words: Sequence[str]) -> bool:
@@ -56,6 +59,8 @@ def choices(folders: Sequence[Path]) -> str:
     found: dict[str, set[str]] = {}
     for folder in folders:
         for path in folder.glob("*/**/*.yaml"):
+            if path.relative_to(folder).parts[0] == "hydra":
+                continue  # how Hydra logs is nothing to choose
             found.setdefault(str(path.parent.relative_to(folder)), set()).add(path.stem)
     return "\n".join(f"  {group}: {', '.join(sorted(names))}" for group, names in sorted(found.items()))
 

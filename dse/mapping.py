@@ -14,7 +14,7 @@ import numpy as np
 from dse.evaluate import Candidate, evaluate
 from dse.goodput import with_goodput
 from dse.metrics import Answer, Mapping, more_is_better
-from dse.schema import nearest
+from dse.near import nearest
 from dse.steady import Ready
 from hw.system import System
 from models.counts import ceil

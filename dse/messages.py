@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from dse.schema import nearest
+from dse.near import nearest
 
 EXPECTED = (ValueError, FileNotFoundError, ConnectionError)
 BUG = "this is not your input's fault: {kind}: {words} (HYDRA_FULL_ERROR=1 shows where)"
@@ -23,6 +23,13 @@ def message(error: BaseException, words: Sequence[str] = ()) -> str:
     if isinstance(error, EXPECTED):
         return str(error)
     return BUG.format(kind=type(error).__name__, words=str(error).strip())
+
+
+def is_bug(error: BaseException) -> bool:
+    """True where an error is no fault of the input."""
+    return not isinstance(error, EXPECTED) and not type(error).__module__.startswith(
+        ("hydra", "omegaconf", "antlr", "yaml")
+    )
 
 
 def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
@@ -41,8 +48,7 @@ def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
     unknown = re.search(r"Could not override '([^']+)'", text)
     key = re.search(r"Key '([^']+)' is not in struct", text)
     if unknown and key:
-        path = unknown[1] if unknown[1].split(".")[-1] == key[1] else f"{unknown[1]}.{key[1]}"
-        return _key(path, words)
+        return _key(_first_unknown(unknown[1], key[1]), words)
     if "mismatch type argument" in text and ("interval(" in text or "range(" in text):
         return f"{_lines(text)}; ends are plain numbers, in the unit that a tag may name: tag(GHz, interval(1, 2))"
     if "Lexer" in text or "mismatched input" in text or "extraneous input" in text:
@@ -55,6 +61,12 @@ def _choice(missing: str, options: list[str]) -> str:
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.3)
     remedy = f"did you mean {group}={close[0]}? " if close else ""
     return f"{group}={name}: there is no such choice; {remedy}known are: {', '.join(options)}"
+
+
+def _first_unknown(path: str, name: str) -> str:
+    """The part of a path that ends with the key that is not there: `a.b` of `a.b.c` and `b`."""
+    steps = path.split(".")
+    return ".".join(steps[: steps.index(name) + 1]) if name in steps else f"{path}.{name}"
 
 
 def _key(path: str, words: Sequence[str]) -> str:

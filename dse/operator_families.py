@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dse.schema import nearest
+from dse.near import nearest
 from hw.chip import Chip
 from hw.heat import State
 from models.numerics import Formats

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dse.archive import Archive, Question
-from dse.console import bar
+from dse.bars import bar
 from dse.goals import Goals
 from dse.memory import Memory
 from dse.samplers import Seen, make_sampler, manner, refuse_objectives

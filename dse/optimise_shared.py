@@ -20,8 +20,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from dse.archive import Archive, Question
+from dse.bars import bar
 from dse.compose import SECTIONS, SOMETIMES
-from dse.console import bar
 from dse.goals import Columns, Goals
 from dse.problem import composed
 from dse.samplers import Seen, make_sampler, manner, refuse_objectives

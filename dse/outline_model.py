@@ -9,15 +9,14 @@ from dse.console import console, digits, table
 from dse.results import bytes_in_words
 from hw.units import readable
 
+TOKEN = "token"  # what language models put out
+
 
 def show(model: Mapping[str, Any], formats: Mapping[str, Any]) -> None:
     """The model's size and work, its bytes by number format, its blocks, and the set of formats."""
     console.print(f"{model['name']}, {formats['name']}", style="bold")
     table("the model (derived)", ["what", "value", "what it is"], rows_of(model))
-    heads = ["format", "weights", "cache of the first token", "of the longest context"]
-    kept = ("weight_bytes", "cache_bytes_per_token", "cache_bytes_at_longest_context")
-    rows = [[name, *(bytes_in_words(model[key][name]) for key in kept)] for name in model["weight_bytes"]]
-    table("bytes of all layers and both ends, by number format or set of them", heads, rows)
+    show_bytes(model)
     for name, block in model["blocks"].items():
         layers = f"{block['layers']:,.0f} layers of {short(block['parameters'])} weights"
         console.print(f"{name}: {layers}", style="bold")
@@ -30,24 +29,42 @@ def show(model: Mapping[str, Any], formats: Mapping[str, Any]) -> None:
     table(f"{formats['name']}: numbers, scales included", ["number", "bits", "signal over noise, dB"], numbers)
 
 
+def show_bytes(model: Mapping[str, Any]) -> None:
+    """Bytes by number format; of a cache only where the model keeps one."""
+    heads, kept = ["format", "weights"], ["weight_bytes"]
+    if any(model["cache_bytes_per_token"].values()):
+        heads += ["cache of the first token", "of the longest context"]
+        kept += ["cache_bytes_per_token", "cache_bytes_at_longest_context"]
+    rows = [[name, *(bytes_in_words(model[key][name]) for key in kept)] for name in model["weight_bytes"]]
+    table("bytes of all layers and both ends, by number format or set of them", heads, rows)
+
+
 def rows_of(model: Mapping[str, Any]) -> list[list[str]]:
-    """Name, value and meaning of each number of the whole model."""
-    context, prompt = f"{model['context']:,.0f}", f"{model['prompt']:,.0f}"
+    """Name, value and meaning of each number of the whole model; a model of steps is told of by the step."""
+    noun, tokens = model["output"], model["output"] == TOKEN
+    longest = "tokens" if tokens else f"tokens of text, and the most {noun}s after them"
     rows = [
         ["parameters", short(model["parameters"]), "all weights"],
         ["active parameters", short(model["active_parameters"]), "weights that one token meets"],
         ["layers", f"{model['layers']:,.0f}", ""],
         ["hidden", f"{model['hidden']:,.0f}", "width of the model"],
-        ["longest context", f"{model['longest_context']:,.0f}", "tokens"],
+        ["longest context", f"{model['longest_context']:,.0f}", longest],
     ]
-    for key, where in (
-        ("flops_per_token", f"operations of an output token at a context of {context}"),
-        ("prefill_flops_per_token", f"operations of a prompt's token, mean of {prompt}"),
-    ):
-        rows.append([key.replace("_", " "), short(model[key]), where])
-        rows += [[f"  {part}", share(count, model[key]), ""] for part, count in model[f"{key}_parts"].items()]
-    told = "operations of an output token alone for each byte of weights and cache that it reads"
+    if tokens:
+        rows += work_rows(model, "flops_per_token", f"an output token at a context of {model['context']:,.0f}")
+        rows += work_rows(model, "prefill_flops_per_token", f"a prompt's token, mean of {model['prompt']:,.0f}")
+        told = "operations of an output token alone for each byte of weights and cache that it reads"
+    else:
+        rows += work_rows(model, "flops_per_token", f"a {noun} of one video, all of its tokens and passes")
+        told = f"operations of a {noun} of one video for each byte of weights that it reads"
     return [*rows, ["flops per byte", digits(model["flops_per_byte"]), told]]
+
+
+def work_rows(model: Mapping[str, Any], key: str, of: str) -> list[list[str]]:
+    """Operations of one thing, and of each part of the model in them."""
+    named = key.replace("_", " ").replace(TOKEN, model["output"])
+    parts = [[f"  {part}", share(count, model[key]), ""] for part, count in model[f"{key}_parts"].items()]
+    return [[named, short(model[key]), f"operations of {of}"], *parts]
 
 
 def share(part: float, whole: float) -> str:

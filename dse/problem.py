@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
@@ -12,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dse.bars import activity
 from dse.batches import best_of_each, first_row, flat, padded, significant, under_each
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.evaluate import Candidate
@@ -19,7 +21,8 @@ from dse.goals import Columns
 from dse.grids import Grids, grids, place, seen_from
 from dse.mapping import Grid, Wanted
 from dse.messages import hydra_message
-from dse.schema import nearest, paths, recheck, rule_at
+from dse.near import nearest
+from dse.schema import paths, recheck, rule_at
 from dse.slopes import slopes
 from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.template import Template, leaf_index, template
@@ -76,6 +79,7 @@ class Problem:
         self.space = read_parameters(space, start)
         self._templates: dict[tuple[int, ...], Template] = {(0,) * len(self.space.files): start}
         self._kinds: dict[Any, Kind] = {}
+        self._compiled: set[Any] = set()
         self.cautions: dict[str, None] = {}  # in the order found
         self._active: dict[tuple[tuple[str, ...], str], bool] = {}
 
@@ -131,9 +135,19 @@ class Problem:
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self.by_kind(designs):
             for chunk, filled in padded(rows, self.batch):
-                for name, values in self._answers(designs[filled], self.kind(kind)).items():
+                with self._compiling(kind, designs[chunk[0]]):
+                    answers = self._answers(designs[filled], self.kind(kind))
+                for name, values in answers.items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
+
+    def _compiling(self, kind: Any, design: np.ndarray) -> contextlib.AbstractContextManager[Any]:
+        """Says what is compiled, where designs of this structure are asked about for the first time."""
+        if kind in self._compiled:
+            return contextlib.nullcontext()
+        self._compiled.add(kind)
+        named = self.space.overrides(self.space.structures(design[None])[0]) if self.space.files else []
+        return activity(f"compiling {', '.join(named) or 'the machine'}")
 
     def under_places(self, designs: np.ndarray, places: np.ndarray, batch: int) -> dict[str, np.ndarray]:
         """Answers about designs as flat columns, each under the mapping at its place in the grid."""

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from dse.bars import along
 from dse.batches import flat, significant
 from dse.evaluate import Candidate
 from dse.grids import Grids
@@ -41,7 +42,7 @@ def push(designs: Sequence[Drawn], draws: int, wanted: Wanted) -> dict[str, np.n
     tables = [spread_out([one.leaves[i] for one in designs], draws) for i in range(len(designs[0].leaves))]
     choices = jax.tree.map(lambda *each: np.stack(each), *(one.choices for one in designs))
     total = len(designs) * draws
-    for first in range(0, total, ROWS):
+    for first in along("machines drawn, in batches", range(0, total, ROWS)):
         rows = np.minimum(np.arange(first, first + ROWS), total - 1)
         candidates = jax.tree.unflatten(designs[0].shape, [table[rows] for table in tables])
         under = jax.tree.map(lambda each, which=rows // draws: each[which], choices)

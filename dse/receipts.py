@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dse.bars import bar
 from dse.claims import Claim, built, names, read
 from dse.console import console, table
+from dse.outcome import ended
 from dse.provenance import citations
 from dse.receipts_bench import Bench
 from dse.receipts_page import page
@@ -25,9 +27,11 @@ def run(session: Session) -> None:
     asked = session.config.get("claim")
     claims = [built(session.choices["claim"], asked)] if asked else [read(name) for name in names()]
     bench, found, start = Bench(session.seed), [], time.perf_counter()
-    for number, claim in enumerate(claims, 1):
-        console.print(f"{number} of {len(claims)}: {claim.name}, {time.perf_counter() - start:.0f} s")
-        found.append(entry(claim, checked(claim, bench)))
+    with bar("claims", len(claims)) as advance:
+        for claim in claims:
+            advance.at(claim.name)
+            found.append(entry(claim, checked(claim, bench)))
+            advance(1)
     counted = dict(Counter(one["verdict"]["kind"] for one in found))
     content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
     folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
@@ -35,8 +39,7 @@ def run(session: Session) -> None:
     write_json(folder / "receipts.json", content)
     write_whole(folder / "receipts.html", page(content))
     show(found)
-    console.print(f"written to {folder / 'receipts.json'}")
-    console.print(f"drawn in   {folder / 'receipts.html'}")
+    ended("receipts", content, [folder / "receipts.json", folder / "receipts.html"])
 
 
 def checked(claim: Claim, bench: Bench) -> Receipt:

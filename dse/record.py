@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dse.console import console
+from dse.console import console, warn
 from dse.metrics import SECTIONS, units
 from dse.results import head
 from dse.schema import NOTES
@@ -36,7 +36,7 @@ def record(folder: Path, tracking: Mapping[str, Any], required: bool = False) ->
         again = f"dse task=log run={folder}"
         if required:
             raise ConnectionError(f"tracking.uri: {tracking['uri']!r} took nothing ({first_line(error)})") from None
-        console.print(f"not logged to {tracking['uri']}: {first_line(error)}; later: {again}", style="bold red")
+        warn(f"not logged to {tracking['uri']}: {first_line(error)}; later: {again}", style="bold red")
         return
     console.print(f"MLflow      {ui_command(tracking['uri'])}")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from dse import folders
 from dse.goals import Goals
 from dse.progress import EXACT, Reference
 from dse.session import Session
@@ -33,13 +33,13 @@ def read_reference(session: Session, goals: Goals) -> Reference | None:
 
 def front_of(folder: Path) -> str:
     """What the front of a run's folder is: exact where all designs were enumerated to the end."""
-    search = json.loads((folder / "search.json").read_text())["config"]["search"]
+    search = folders.read(folder / folders.BEGUN, "reference")["config"]["search"]
     exact = search["_target_"] == EXACT and (folder / "study.json").is_file()
     return "exact front" if exact else "front"
 
 
 def _refuse_another(session: Session, folder: Path) -> None:
-    before = json.loads((folder / "search.json").read_text())["config"]
+    before = folders.read(folder / folders.BEGUN, "reference")["config"]
     then, now = ({k: v for k, v in one.items() if k not in FREE} for one in (before, compared(session)))
     changed = differences(then, now)
     if changed:

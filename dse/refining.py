@@ -10,7 +10,7 @@ import numpy as np
 
 from dse.aims import Aims, slope_names
 from dse.archive import Archive
-from dse.console import bar
+from dse.bars import bar
 from dse.coordinates import Coordinates
 from dse.goals import Columns, Goals
 from dse.neighbours import neighbours

@@ -16,6 +16,8 @@ from dse.problem import Problem
 from dse.space import Space
 from dse.uncertainty import Widener
 
+HERE = "dse.scale.Here"
+ALONE = "robust: what drawn machines keep is worked out in this process alone; write scale=none, or robust=null"
 NOMINAL = "as_written."
 FEWEST_BEYOND = 3  # draws beyond a quantile without which it is only the worst of all
 
@@ -35,13 +37,22 @@ def read_level(given: Any) -> float | None:
 
 def question(problem: Problem, goals: Goals, config: Mapping[str, Any], seed: int) -> Any:
     """What a search asks: the problem, or what its machines keep of it where `robust` says so."""
+    level, beliefs = asked_for(config)
+    return problem if level is None else Robust(problem, goals, beliefs, level, seed)
+
+
+def asked_for(config: Mapping[str, Any]) -> tuple[float | None, Beliefs]:
+    """The share, and what is believed of the numbers; raises ValueError in words where they do not go together, or not
+    with where it is computed."""
     level, beliefs = read_level(config["robust"]), Beliefs.read(config["spreads"])
+    if level is not None and config["scale"]["_target_"] != HERE:
+        raise ValueError(ALONE)
     if level is not None and (1 - level) * beliefs.robust_draws < FEWEST_BEYOND:
         raise ValueError(
             f"robust: {config['robust']} of {beliefs.robust_draws} drawn machines leaves fewer than {FEWEST_BEYOND} "
             f"beyond it; write spreads.robust_draws={math.ceil(FEWEST_BEYOND / (1 - level) - 1e-9)} or more"
         )
-    return problem if level is None else Robust(problem, goals, beliefs, level, seed)
+    return level, beliefs
 
 
 class Robust:

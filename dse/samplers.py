@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.schema import nearest
+from dse.near import nearest
 from dse.space import Files, Interval, Parameter, Space
 
 PREFIX = "optuna.samplers."

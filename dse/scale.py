@@ -19,7 +19,7 @@ from dse.archive import Question
 from dse.compose import beside, conf_folder, own_folders
 from dse.mapping import Wanted
 from dse.problem import Problem
-from dse.robust import Robust
+from dse.robust import ALONE, Robust
 
 Asked = Callable[[Any, Any], Any]  # of a question and an item; a function of a module, so that workers know it
 ONE_AT_A_TIME = threading.Lock()  # Hydra's search path is one for the whole process
@@ -102,9 +102,7 @@ class Spread:
 
     def __init__(self, question: Question, workers: Workers) -> None:
         if isinstance(question, Robust):
-            raise ValueError(
-                "robust: what drawn machines keep is worked out in this process alone; write scale=none, or robust=null"
-            )
+            raise ValueError(ALONE)
         self.question, self.workers = question, workers
         self._sent: Any = Recipe.of(question) if isinstance(question, Problem) else question
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 
+from dse.near import nearest
 from hw.units import Rule
 
 NOTES = ("_target_", "sources", "about", "aliases", "conflicts")
 ALLOWED = ("hw.", "models.", "dse.")
 Locate = Callable[[str], str]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A few words that name the closest known name, or all of them."""
-    known = [str(k) for k in known]
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else "known are: " + ", ".join(sorted(known))
 
 
 def counted(place: str, given: Any) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dse.bars import activity
 from dse.beliefs import Beliefs, Input, inputs
 from dse.console import console, digits, table
 from dse.draws import Draws
@@ -15,6 +16,7 @@ from dse.goals import Goals
 from dse.indices import Indices, indices
 from dse.mapping import Wanted
 from dse.metrics import Metrics, units
+from dse.outcome import ended
 from dse.pushed import Drawn, push
 from dse.session import Session, about
 from dse.single import answer
@@ -50,16 +52,19 @@ def run(session: Session) -> None:
     """Draw, part the variance, write sensitivity.json, print."""
     goals, beliefs = Goals.read(session.config["objectives"]), Beliefs.read(session.config["spreads"])
     found = template(session.overrides)
-    result = answer(found, session.wanted)
-    known = value_of_knowing(found, result, goals, beliefs, session.wanted, session.seed)
+    with activity(f"compiling and evaluating {session.choices.get('hw', 'the machine')}"):
+        result = answer(found, session.wanted)
+    with activity("which numbers the answers hang on"):
+        known = value_of_knowing(found, result, goals, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
-    write_json(session.folder / "sensitivity.json", result | known | {"cautions": found.cautions} | about(session))
+    content = result | known | {"cautions": found.cautions} | about(session)
+    write_json(session.folder / "sensitivity.json", content)
     show_bounds(result | known)
     for name, told in known["value"].items():
         show(name, told)
     for words in known["words"]:
         console.print(words)
-    console.print(f"written to {session.folder / 'sensitivity.json'}")
+    ended("sensitivity", content, [session.folder / "sensitivity.json"])
 
 
 def value_of_knowing(

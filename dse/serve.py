@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from dse import latencies, serve_report
+from dse.bars import activity, bar
 from dse.compose import Origin
-from dse.console import bar, console
+from dse.console import console
 from dse.evaluate import Candidate
 from dse.latencies import Targets
+from dse.outcome import ended
 from dse.rates import Largest, largest_rate
 from dse.rules import Rules, StepTimes
 from dse.schema import build
@@ -39,23 +41,25 @@ TOLD = {  # rules that others say, and where
 def run(session: Session) -> None:
     """Simulate, write serve.json, requests.parquet and serving.svg, print."""
     config = session.config
+    recorded = load(config["trace"], config["rate"], config["requests"], session.seed, session.folders)
+    targets = read_targets(config["serving"])
     found = template(session.overrides)
     rules = rules_of(session, found.candidate)
-    targets = read_targets(config["serving"])
-    recorded = load(config["trace"], config["rate"], config["requests"], session.seed, session.folders)
     trace = within(recorded, int(found.candidate.model.longest_context))
-    times, description = step_times(found, session.wanted, rules, trace)
-    filling = filling_times(found, description, rules, trace)
-    served = simulate(trace, times, rules, filling)
+    with activity("compiling and timing the steps of the machine"):
+        times, description = step_times(found, session.wanted, rules, trace)
+        filling = filling_times(found, description, rules, trace)
+    with activity(f"serving {len(trace):,} requests"):
+        served = simulate(trace, times, rules, filling)
     result = answer(served, rules, targets, largest(trace, times, rules, targets, filling))
     if "in_flight" in result:
         result["steady"] = steady_state(found, session.wanted, description, trace, result["in_flight"]["mean"])
     result |= {"machine": description, "replicas": served.replicas, "slots": served.slots}
     result["cache_per_replica"] = served.cache_capacity / served.replicas
-    write(session, served, targets, result)
+    content = result | about(session)
+    write(session, served, targets, content)
     serve_report.show(result, description, rules)
-    for name in ("serve.json", "requests.parquet", "serving.svg"):
-        console.print(f"written to {session.folder / name}")
+    ended("serve", content, [session.folder / name for name in ("serve.json", "requests.parquet", "serving.svg")])
 
 
 def rules_of(session: Session, candidate: Candidate) -> Rules:
@@ -178,6 +182,6 @@ def write(session: Session, served: Served, targets: Targets, result: dict[str, 
 
     session.folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(dict(latencies.table(served, targets))).to_parquet(session.folder / "requests.parquet")
-    write_json(session.folder / "serve.json", result | about(session))
+    write_json(session.folder / "serve.json", result)
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "scheduler"))
     write_whole(session.folder / "serving.svg", picture(title.strip(), result))

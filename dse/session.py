@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dse.compose import conf_folder, plain
-from dse.mapping import DEGREES, Wanted
-from dse.metrics import Metrics, units
+from dse.flags import left_to_hydra
+from dse.near import nearest
 from dse.passwords import without_passwords
-from dse.schema import nearest
 from hw.units import Rule
 
+if TYPE_CHECKING:
+    from dse.mapping import Wanted
+
+LAYOUT = 2  # of the files of a run's folder; dse/folders.py says what older ones lack
+SWITCHES = ("elasticities", "write", "quiet")
 PLACES = ("weights", "cache")
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 
@@ -41,10 +45,18 @@ class Session:
         shipped = str(conf_folder().resolve())
         sources = [str(s.path) for s in runtime.config_sources if s.schema == "file"]
         own = [path for path in sources if path and str(Path(path).resolve()) != shipped]
-        given = [str(override) for override in HydraConfig.get().overrides.task]
+        given = left_to_hydra(str(override) for override in HydraConfig.get().overrides.task)
         folder = Path(runtime.output_dir)
         choices = {str(group): str(name) for group, name in runtime.choices.items() if not group.startswith("hydra")}
-        return cls(plain(config), given, folder, own, choices)
+        found = cls(plain(config), given, folder, own, choices)
+        found.refuse_words()
+        return found
+
+    def refuse_words(self) -> None:
+        """Raise ValueError where a word of the configuration itself means nothing, before anything is imported."""
+        _ = self.seed
+        for name in SWITCHES:
+            self.switch(name)
 
     @property
     def experiment(self) -> str:
@@ -73,6 +85,9 @@ class Session:
 
 def read_wanted(given: dict[str, Any]) -> Wanted:
     """The mapping that a configuration asks for; raises ValueError in its words."""
+    from dse.mapping import DEGREES, Wanted
+    from dse.metrics import Metrics, units
+
     beside = given.get("prefill") or {}
     rest = {name: value for name, value in given.items() if name != "prefill"}
     _refuse_unknown("mapping", rest, ("objective", *DEGREES, "batch", "stages_inside", *PLACES))
@@ -94,6 +109,8 @@ def _refuse_unknown(where: str, given: Any, known: Sequence[str]) -> None:
 
 def _asked(where: str, given: Any) -> dict[str, Any]:
     """Degrees, order of stages and tiers that one machine's mapping must have."""
+    from dse.mapping import DEGREES
+
     degrees = {name: _degree(f"{where}.{name}", given.get(name)) for name in DEGREES}
     tiers = {name: _place(given.get(name)) for name in PLACES}
     return degrees | tiers | {"stages_inside": _order(f"{where}.stages_inside", given.get("stages_inside", False))}
@@ -150,7 +167,8 @@ def about(session: Session) -> dict[str, Any]:
     return {
         "command": command_line(session.folders, session.overrides),
         "created": datetime.datetime.now().isoformat(timespec="seconds"),
-        "seed": session.config["seed"],
+        "seed": session.seed,
+        "layout": LAYOUT,
         "versions": versions(),
         "commit": commit(),
         "choices": session.choices,

@@ -10,6 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from dse.bars import along
 from dse.bayes import Posterior
 from dse.silicon_fit import LAWS, QUANTITIES, Predictor, node_law, predictor, usable, with_fields
 from dse.silicon_record import EVERY, Record, plain, refit, shipped
@@ -40,7 +41,7 @@ def validation(path: Path) -> Validation:
     folds, words = known_folds(record, rows)
     judge = Judge(folds)
     predict = {name: predictor(record.parts, name) for name, law in LAWS.items() if law.answer in QUANTITIES}
-    found = [row for chip in rows for row in (*judged(judge, predict, chip), *excluded(chip))]
+    found = [row for chip in along("chips", rows) for row in (*judged(judge, predict, chip), *excluded(chip))]
     return Validation(found, cautions(record, rows) + words, {"constants": constants(record)})
 
 

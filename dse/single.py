@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from dse import curve
+from dse.bars import activity
 from dse.batches import best_of_one, flat
 from dse.beliefs import Beliefs
 from dse.console import console, digits, table
@@ -21,6 +22,7 @@ from dse.goals import Goals
 from dse.grids import grids, own_fanouts
 from dse.mapping import DEGREES, Grid, Wanted, no_mapping
 from dse.metrics import SOMETIMES, more_is_better
+from dse.outcome import ended
 from dse.precision import arrays
 from dse.results import display, point
 from dse.runners import Point, runners_up
@@ -81,17 +83,21 @@ def run(session: Session) -> None:
     """Evaluate, write metrics.json, print."""
     explaining = session.switch("elasticities")  # what is wrong is said before anything is evaluated
     found = template(session.overrides)
-    result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
+    title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
+    with activity(f"compiling and evaluating {title}"):
+        result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
     if explaining:
-        result["sensitivity"] = moving(session, found, result)
+        with activity("elasticities"):
+            result["sensitivity"] = moving(session, found, result)
     beliefs = Beliefs.read(session.config["spreads"])
     if beliefs.evaluate and beliefs.draws:
-        result |= widened(found, result, beliefs, session.wanted, session.seed)
+        with activity(f"spreads: {beliefs.draws} draws"):
+            result |= widened(found, result, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
-    title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     said = {"title": title, "cautions": found.cautions}
-    write_json(session.folder / "metrics.json", result | said | about(session))
+    content, files = result | said | about(session), [session.folder / "metrics.json"]
+    write_json(files[0], content)
     console.print(title, style="bold")
     for words in found.cautions:
         console.print(words, style="yellow")
@@ -107,9 +113,9 @@ def run(session: Session) -> None:
     if len(result["curve"]) > 1:
         curve.show(result["curve"])
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
-        write_whole(session.folder / "curve.svg", picture(title, result["curve"], slowest))
-        console.print(f"drawn in   {session.folder / 'curve.svg'}")
-    console.print(f"written to {session.folder / 'metrics.json'}")
+        files.append(session.folder / "curve.svg")
+        write_whole(files[1], picture(title, result["curve"], slowest))
+    ended("evaluate", content, files)
 
 
 def moving(session: Session, found: Template, result: Point) -> dict[str, Any]:

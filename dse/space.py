@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dse.schema import counted, nearest
+from dse.near import nearest
+from dse.schema import counted
 from hw.units import Rule, readable
 
 RANGE_KEYS = ("low", "high", "step", "count", "log")

@@ -10,8 +10,8 @@ import numpy as np
 from dse.archive import Question
 from dse.compose import picked
 from dse.console import console
+from dse.near import nearest
 from dse.problem import Problem, composed
-from dse.schema import nearest
 from dse.space import Files, Interval, Parameter, Values, quantity_text
 from dse.template import leaf_index, parts
 from hw.units import Rule

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from dse.passwords import without_passwords
 
 CODE = "code."
+log = logging.getLogger(__name__)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -26,14 +28,15 @@ def write_whole(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """JSON without passwords, and with NaN and infinities as null, which every reader accepts."""
-    write_whole(path, json.dumps(without_passwords(_finite(content)), indent=1))
+    write_whole(path, json.dumps(without_passwords(finite(content)), indent=1))
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
+    """Plain data for JSON, NaN and infinities as None."""
     if isinstance(content, Mapping):
-        return {str(key): _finite(value) for key, value in content.items()}
+        return {str(key): finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple, np.ndarray)):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     if isinstance(content, (float, np.floating)):
         return float(content) if np.isfinite(content) else None
     return content.item() if isinstance(content, np.generic) else content
@@ -71,6 +74,7 @@ class Trials:
         path = self.folder / f"{len(self.parts()):06d}-{'-'.join(map(str, numbers))}.parquet"
         frame.to_parquet(path.with_suffix(".tmp"))
         os.replace(path.with_suffix(".tmp"), path)
+        log.debug("kept: %d designs in %s", len(frame), path)
 
     def covered(self) -> int:
         """How many designs an enumeration has been through."""

@@ -10,25 +10,29 @@ from typing import Any
 
 import numpy as np
 
+from dse import folders
+from dse.bars import activity, along
 from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import SECTIONS, SOMETIMES, Origin
 from dse.concrete import concrete
-from dse.console import console
+from dse.console import warn
 from dse.effects import HELD, sensitivity
 from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
 from dse.goals import Goals
 from dse.mapping import Grid
 from dse.metrics import Metrics, meanings
+from dse.near import nearest
 from dse.opened import opening_of, opening_section, opening_words
+from dse.outcome import ended
 from dse.passwords import without_passwords
 from dse.problem import Problem
 from dse.progress import Reference, own_words, progress
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
-from dse.schema import nearest, target
-from dse.session import Session, about, command_line
+from dse.schema import target
+from dse.session import LAYOUT, Session, about, command_line, commit, versions
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.sureness import beside_the_front, chances_in_words
@@ -39,6 +43,7 @@ from hw.units import readable
 MOST_EXPLAINED = 12  # points of a front whose slopes are taken
 MOST_CHANGES = 20  # of a configuration that a message names
 ABSENT: Any = object()
+WRITTEN = ("study.json", "front.csv", "trials.parquet", "report.html")
 MOST_OTHERS = 3000  # points drawn faintly in the report
 COMPARED = (*SECTIONS, *SOMETIMES, "mapping", "space", "objectives", "search", "seed", "robust", "spreads")
 
@@ -57,7 +62,8 @@ def make(given: Mapping[str, Any], section: str = "search") -> Any:
 def begin(session: Session) -> None:
     """Write down what is searched, so that a resumed run can be held against it."""
     session.folder.mkdir(parents=True, exist_ok=True)
-    write_json(session.folder / "search.json", {"overrides": session.overrides, "config": compared(session)})
+    said = {"layout": LAYOUT, "versions": versions(), "commit": commit()}
+    write_json(session.folder / "search.json", {"overrides": session.overrides, "config": compared(session)} | said)
 
 
 def begun(session: Session) -> bool:
@@ -78,17 +84,24 @@ def refuse_changes(session: Session) -> None:
         raise FileNotFoundError(
             f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
         )
-    path = session.folder / "search.json"
-    try:
-        before = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"resume: {path} is no longer what was written ({error}); begin a search of its own") from None
+    before = folders.read(session.folder / folders.BEGUN, "resume")
     changed = differences(before["config"], compared(session))
+    hand = folders.other_hand(before, session.folder)
     if changed:
         raise ValueError(
-            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); "
+            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); {hand and f'{hand}; '}"
             f"repeat its command line: {resumption(session, before['overrides'])}"
         )
+    if hand:
+        warn(f"resume: {hand}")
+
+
+def tell_what_is_kept(session: Session, trials: Trials | None) -> None:
+    """How to go on with a search that was stopped, where there is something to go on with."""
+    if trials is not None and trials.parts():
+        warn(f"what is evaluated is kept; go on with: {resumption(session, session.overrides)}", style="")
+    elif trials is not None:
+        warn("nothing was evaluated yet, and nothing is kept; type the same command again", style="")
 
 
 def resumption(session: Session, overrides: Sequence[str]) -> str:
@@ -138,8 +151,10 @@ def finish(
     study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
     write_json(session.folder / "study.json", study)
     write_front(session.folder / "front.csv", study)
-    write_report_of(session.folder)
+    with activity("writing the report"):
+        write_report_of(session.folder)
     show(study, session.folder)
+    ended("explore", study, [session.folder / name for name in WRITTEN], said=True)
 
 
 def write_report_of(folder: Path) -> None:
@@ -224,10 +239,10 @@ def mapped(
     by_point: dict[str, list[str]] = {}
     for name, sense in goals.objectives.items():
         by_point.setdefault(best_point(points, name, sense)["name"], []).append(name)
+    best = [(found["name"], row) for found, row in zip(points, rows, strict=True) if found["name"] in by_point]
     return [
-        {"point": points[i]["name"], "objectives": by_point[points[i]["name"]]} | next_best(problem, designs[row])
-        for i, row in enumerate(rows)
-        if points[i]["name"] in by_point
+        {"point": name, "objectives": by_point[name]} | next_best(problem, designs[row])
+        for name, row in along("mappings that came next", best)
     ]
 
 
@@ -236,7 +251,7 @@ def explained(problem: Problem, goals: Goals, designs: np.ndarray, points: list[
     objective of its best point."""
     bests = {name: best_point(points, name, sense)["name"] for name, sense in goals.objectives.items()}
     order = sorted(range(len(points)), key=lambda i: points[i]["name"] not in bests.values())
-    for i in order[: max(MOST_EXPLAINED, len(set(bests.values())))]:
+    for i in along("elasticities", order[: max(MOST_EXPLAINED, len(set(bests.values())))]):
         config = problem.template(problem.space.structures(designs[i : i + 1])[0]).config
         candidate = concrete(problem, designs[i])
         points[i]["sensitivity"] = sensitivity(candidate, config, points[i], goals.objectives, goals.constraints)
@@ -324,13 +339,13 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dic
 
     shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "mapping", "format"))]
     points, machines = [], {}
-    for name, overrides in (session.config["baselines"] or {}).items():
+    for name, overrides in along("baselines", (session.config["baselines"] or {}).items()):
         words = [*shared, *(str(o) for o in overrides)]
         try:
             found = template(words)
             result = answer(found, session.wanted)
         except Exception as error:
-            console.print(f"baseline {name} is left out: {error}")
+            warn(f"baseline {name} is left out: {error}", style="")
             continue
         command = rebuild(session.experiment, words, session.folders, [])
         feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)

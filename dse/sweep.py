@@ -24,8 +24,9 @@ from dse.commands import head
 from dse.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.console import console
 from dse.enumerate import Enumeration
+from dse.near import nearest
 from dse.problem import rule_of
-from dse.schema import nearest, target
+from dse.schema import target
 from dse.space import files, is_file_key, quantity_text, read_space
 from dse.template import Template, template
 from hw.units import Rule

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dse.schema import nearest
+from dse.near import nearest
 from dse.traces import Trace
 from hw.units import Rule
 

@@ -6,85 +6,95 @@ import time
 from pathlib import Path
 from typing import Any
 
+from dse import folders
+from dse.outcome import ended
 from dse.session import Session
 
 
 def evaluate(config: Any) -> None:
     """One machine, one model, one traffic, under the best mapping: metrics.json and a table."""
+    session = Session.of(config)
     from dse import single
     from dse.record import record
 
-    session = Session.of(config)
     single.run(session)
     record(session.folder, session.config["tracking"])
 
 
 def validate(config: Any) -> None:
     """The model against what others measured: validation.json and a table."""
+    session = Session.of(config)
     from dse import validate as validation
 
-    validation.run(Session.of(config))
+    validation.run(session)
 
 
 def calibrate(config: Any) -> None:
     """Constants of operators fitted to measurements: calibration.json, a table, and on request the configurations."""
+    session = Session.of(config)
     from dse import calibrate as calibration
 
-    calibration.run(Session.of(config))
+    calibration.run(session)
 
 
 def describe(config: Any) -> None:
     """The composed machine and model, shown: describe.json, machine.svg and tables."""
+    session = Session.of(config)
     from dse import describe as describing
 
-    describing.run(Session.of(config))
+    describing.run(session)
 
 
 def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
+    session = Session.of(config)
     from dse import serve as serving
 
-    serving.run(Session.of(config))
+    serving.run(session)
 
 
 def sensitivity(config: Any) -> None:
     """Which numbers of the composed machine are worth knowing better: sensitivity.json, bounds and a table."""
+    session = Session.of(config)
     from dse import sensitivity as knowing
 
-    knowing.run(Session.of(config))
+    knowing.run(session)
 
 
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
+    session, start = Session.of(config), time.perf_counter()  # what is wrong is said before what takes time
     from dse import study
+    from dse.bars import activity
     from dse.console import console
     from dse.damaged import set_aside
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
     from dse.reference import read_reference
-    from dse.robust import question
+    from dse.robust import asked_for, question
     from dse.store import Trials
 
-    session, start = Session.of(config), time.perf_counter()
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
-    session.switch("elasticities")  # what is wrong is said before anything is evaluated
+    asked_for(session.config)
     study.refuse_changes(session)
+    reference = read_reference(session, goals)  # before anything is moved
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")
-    reference = read_reference(session, goals)
-    problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
+    with activity("composing and building the machines of the space"):
+        problem = Problem(session.overrides, session.config["space"], session.wanted, search.batch)
+        asked_of = question(problem, goals, session.config, session.seed)
+    trials = None
     try:
-        with scale.spread(question(problem, goals, session.config, session.seed)) as asked:
+        with scale.spread(asked_of) as asked:
             study.begin(session)
             trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
-            console.print(f"searching into {session.folder}; what is not compiled yet takes up to a minute first")
+            console.print(f"searching into {session.folder}, seed {session.seed}")
             seconds = search.run(asked, goals, trials, session.seed)
     except (KeyboardInterrupt, ConnectionError):
-        if study.begun(session):
-            console.print(f"what is evaluated is kept; go on with: {study.resumption(session, session.overrides)}")
+        study.tell_what_is_kept(session, trials)
         raise
     console.print("searched; front, baselines, spreads and report follow")
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
@@ -93,26 +103,30 @@ def explore(config: Any) -> None:
 
 def receipts(config: Any) -> None:
     """Published claims held against the model: receipts.json, receipts.html and a table."""
+    session = Session.of(config)
     from dse import receipts as checking
 
-    checking.run(Session.of(config))
+    checking.run(session)
 
 
 def benchmark(config: Any) -> None:
     """How fast this machine evaluates: benchmark.json and a table."""
+    session = Session.of(config)
     from dse import benchmark as measuring
 
-    measuring.run(Session.of(config))
+    measuring.run(session)
 
 
 def log(config: Any) -> None:
     """Log a finished run's folder to MLflow again."""
-    from dse.record import record
-
     session = Session.of(config)
     folder = session.config["run"]
     if not folder:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
+    found = folders.finished(Path(folder))
+    from dse.record import record
+
     record(Path(folder), session.config["tracking"], required=True)
+    ended("log", {"title": found["title"], "folder": str(folder), "seed": found["seed"]}, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from dse.evaluate import Candidate
 from dse.grids import place, seen_from
 from dse.schema import build
 from dse.spreads import leaf_paths
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def template(overrides: Sequence[str]) -> Template:
 
 def parts(overrides: Sequence[str]) -> Template:
     """Compose and build, whether or not the parts go together."""
+    log.debug("composing and building: %s", " ".join(overrides))
     config = plain(compose(overrides))
     locate = Origin(overrides)
     given = [name for name in (*SECTIONS, *SOMETIMES) if name in SECTIONS or config.get(name)]

@@ -11,7 +11,8 @@ import numpy as np
 
 from dse import measured
 from dse.compose import conf_folder
-from dse.schema import counted, nearest
+from dse.near import nearest
+from dse.schema import counted
 from hw.units import Rule
 
 GROUP = "traces"  # the folder of synthetic traces below conf/, and of recorded ones below the measurements

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from dse.bars import activity
 from dse.console import console, digits, table
 from dse.measured import folder
-from dse.schema import nearest
+from dse.near import nearest
+from dse.outcome import ended
 from dse.session import Session, about
 from dse.store import write_json, write_whole
 
@@ -141,20 +143,21 @@ def chosen(config: Mapping[str, Any]) -> tuple[Suite, Path]:
 
 def run(session: Session) -> None:
     """Compare, write validation.json and validation.html, print."""
-    from dse.validation_page import page
-
     suite, path = chosen(session.config)
     if not path.exists():
         raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
+    from dse.validation_page import page
+
     folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
-    found = suite(path)
+    with activity(f"suite {session.config['suite']}, from {path}"):
+        found = suite(path)
     folder.mkdir(parents=True, exist_ok=True)
     content = {"suite": session.config["suite"], "data": str(path)} | report(found)
-    write_json(folder / "validation.json", content | about(session))
+    signed = content | about(session)
+    write_json(folder / "validation.json", signed)
     write_whole(folder / "validation.html", page(found, content))
     show(found, content)
-    console.print(f"drawn in   {folder / 'validation.html'}")
-    console.print(f"written to {folder / 'validation.json'}")
+    ended("validate", signed, [folder / "validation.json", folder / "validation.html"])
 
 
 def report(found: Validation) -> dict[str, Any]:

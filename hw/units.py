@@ -14,8 +14,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
-
 NUMBER = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
 POWER = re.compile(r"\b([munck]?m)([23])\b")
 SPREAD = "+/-"
@@ -191,19 +189,25 @@ def quantity(
     configuration says nothing: only for what most parts do not have."""
     rule = Rule(unit, above=above, least=None if above is not None else least, most=most, difference=difference)
     given = {} if default is dataclasses.MISSING else {"default": default}
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
+    return _field(rule, given)
 
 
 def count(least: float = 1, most: float | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field that counts whole things."""
     rule = Rule("", least=least, most=most, whole=True)
     given = {} if default is dataclasses.MISSING else {"default": default}
-    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
+    return _field(rule, given)
 
 
 def fraction(above: float | None = None, default: Any = dataclasses.MISSING) -> Any:
     """A field between 0 and 1."""
     return quantity("", above=above, most=1, default=default)
+
+
+def _field(rule: Rule, given: Mapping[str, Any]) -> Any:
+    import equinox as eqx  # here, so that rules can be read without waiting for it
+
+    return eqx.field(converter=_converter(rule), metadata=rule.metadata(), **given)
 
 
 def _converter(rule: Rule) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 from jaxtyping import Array
@@ -61,6 +61,7 @@ class VideoTransformer(Model):
     before the layers.
     """
 
+    output_noun: ClassVar[str] = "denoising step"
     blocks: OrderedDict[str, Block] = eqx.field(converter=OrderedDict)
     text_layers: OrderedDict[str, Dense] = eqx.field(converter=OrderedDict, metadata={"may_be_empty": True})
     time_layers: OrderedDict[str, Dense] = eqx.field(converter=OrderedDict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections import OrderedDict
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,8 +20,10 @@ class Model(eqx.Module):
     """Blocks of equal layers, all `hidden` wide, and what stands before and after them.
 
     Layers of unlike blocks are spread evenly over the stages of a pipeline. Counts are of elements; every argument may
-    be traced.
+    be traced. output_noun : what an output token is called, for people.
     """
+
+    output_noun: ClassVar[str]
 
     blocks: eqx.AbstractVar[OrderedDict[str, Block]]
     hidden: eqx.AbstractVar[Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ class Transformer(Model):
     Left out: biases of the last norm and of the head, a vector each.
     """
 
+    output_noun: ClassVar[str] = "token"
     blocks: OrderedDict[str, Block] = eqx.field(converter=OrderedDict)
     hidden: Array = count()
     vocabulary: Array = count()
