@@ -106,8 +106,8 @@ def benchmark(config: Any) -> None:
 
 
 def log(config: Any) -> None:
-    """Log a finished run's folder to MLflow again."""
-    from dse.record import record
+    """Log a finished run's folder to MLflow, or what is missing of it there."""
+    from dse.record import record_again
 
     session = Session.of(config)
     folder = session.config["run"]
@@ -115,4 +115,4 @@ def log(config: Any) -> None:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
-    record(Path(folder), session.config["tracking"], required=True)
+    record_again(Path(folder), session.config["tracking"])
