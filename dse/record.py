@@ -44,12 +44,20 @@ def _validation(folder: Path, content: Mapping[str, Any], files: list[Path]) -> 
 
 
 KINDS = {
-    "study.json": Kind(of_study, ("front.csv", "trials.parquet", "report.html"), ("title", "front", "columns", "objectives")),
+    "study.json": Kind(
+        of_study, ("front.csv", "trials.parquet", "report.html"), ("title", "front", "columns", "objectives")
+    ),
     "metrics.json": Kind(of_evaluation, (), ("metrics", "mapping")),
     "serve.json": Kind(_service, ("requests.parquet", "serving.svg"), ("trace", "latencies")),
     "receipts.json": Kind(_receipts, ("receipts.html",), ("receipts",)),
     "validation.json": Kind(_validation, ("validation.html",), ("suite", "rows", "overall")),
 }
+
+
+def refuse(tracking: Mapping[str, Any]) -> None:
+    """Raises ValueError where the address can be none, before anything is computed."""
+    if tracking["enabled"]:
+        address.checked(tracking["uri"])
 
 
 def record(folder: Path, tracking: Mapping[str, Any], answer: str | None = None) -> None:
@@ -111,7 +119,9 @@ def read(path: Path, needs: Sequence[str]) -> dict[str, Any]:
     return content
 
 
-def _write(folder: Path, name: str, content: Mapping[str, Any], tracking: Mapping[str, Any], uri: str, done: Any) -> None:
+def _write(
+    folder: Path, name: str, content: Mapping[str, Any], tracking: Mapping[str, Any], uri: str, done: Any
+) -> None:
     from dse.tracking import store, views
 
     kind, start, before = KINDS[name], time.perf_counter(), (done.new, done.completed, done.there)
@@ -145,8 +155,9 @@ def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) ->
     lacks, more = unknown(points[0]) if points else ([], [])
     if then != now or lacks or more:
         told = [f"has no {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(more)}, not known here"] * bool(more)
-        words = f"{folder} was written by inferscape {then or 'unknown'} (commit {content.get('commit') or 'none'}), this is {now}"
-        console.print(f"{words} ({commit() or 'none'})" + "".join(f"; it {one}" for one in told), style="yellow")
+        written = f"inferscape {then or 'of an unknown version'} (commit {content.get('commit') or 'none'})"
+        words = f"{folder} was written by {written}, this is {now} (commit {commit() or 'none'})"
+        console.print("; it ".join([words, *told]), style="yellow")
 
 
 def opened(uri: str, experiment: str, view: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,25 @@ from dse.session import Session
 def evaluate(config: Any) -> None:
     """One machine, one model, one traffic, under the best mapping: metrics.json and a table."""
     from dse import single
-    from dse.record import record
 
-    session = Session.of(config)
-    single.run(session)
-    record(session.folder, session.config["tracking"])
+    _logged(single.run, Session.of(config), "metrics.json")
+
+
+def _logged(run: Callable[[Session], None], session: Session, answer: str) -> None:
+    """Do a task and log its answer; an address that can be none is refused before."""
+    from dse.record import record, refuse
+
+    refuse(session.config["tracking"])
+    run(session)
+    record(session.out if answer in ("validation.json", "receipts.json") else session.folder,
+           session.config["tracking"], answer)  # fmt: skip
 
 
 def validate(config: Any) -> None:
     """The model against what others measured: validation.json and a table."""
     from dse import validate as validation
 
-    validation.run(Session.of(config))
+    _logged(validation.run, Session.of(config), "validation.json")
 
 
 def calibrate(config: Any) -> None:
@@ -44,7 +52,7 @@ def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
     from dse import serve as serving
 
-    serving.run(Session.of(config))
+    _logged(serving.run, Session.of(config), "serve.json")
 
 
 def sensitivity(config: Any) -> None:
@@ -61,12 +69,13 @@ def explore(config: Any) -> None:
     from dse.damaged import set_aside
     from dse.goals import Goals
     from dse.problem import Problem
-    from dse.record import record
+    from dse.record import record, refuse
     from dse.reference import read_reference
     from dse.robust import question
     from dse.store import Trials
 
     session, start = Session.of(config), time.perf_counter()
+    refuse(session.config["tracking"])
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
@@ -95,7 +104,7 @@ def receipts(config: Any) -> None:
     """Published claims held against the model: receipts.json, receipts.html and a table."""
     from dse import receipts as checking
 
-    checking.run(Session.of(config))
+    _logged(checking.run, Session.of(config), "receipts.json")
 
 
 def benchmark(config: Any) -> None:

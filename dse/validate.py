@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -146,15 +147,23 @@ def run(session: Session) -> None:
     suite, path = chosen(session.config)
     if not path.exists():
         raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
-    folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
+    folder = session.out
     found = suite(path)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"suite": session.config["suite"], "data": str(path)} | report(found)
+    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest_of(path)} | report(found)
     write_json(folder / "validation.json", content | about(session))
     write_whole(folder / "validation.html", page(found, content))
     show(found, content)
     console.print(f"drawn in   {folder / 'validation.html'}")
     console.print(f"written to {folder / 'validation.json'}")
+
+
+def digest_of(path: Path) -> str:
+    """What tells the measurements of a file, or of a folder's files, from others."""
+    found = hashlib.sha256()
+    for file in sorted(path.rglob("*.csv*")) if path.is_dir() else [path]:
+        found.update(file.read_bytes())
+    return found.hexdigest()[:32]
 
 
 def report(found: Validation) -> dict[str, Any]:

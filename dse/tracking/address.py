@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,16 @@ PATIENCE = 5  # seconds for a server's first sign of life
 SQLITE = "sqlite:///"
 DATABASES = ("postgresql", "mysql", "mssql")
 OTHERS = ("databricks", "databricks-uc", "uc")
+OURS = (LookupError, TypeError, AttributeError, NameError, AssertionError)  # mistakes of the program, not of a server
+MOST = 300  # letters of a reason
+SIGNS = {
+    "Connection refused": "connection refused",
+    "timed out": "no answer in time",
+    "timeout": "no answer in time",
+    "RemoteDisconnected": "it hung up",
+    "Connection reset": "it hung up",
+    "Connection aborted": "it hung up",
+}
 WRITTEN = "write sqlite:///mlflow.db, http://host:5000 or postgresql+psycopg://user@host/database"
 
 
@@ -28,7 +37,9 @@ def checked(uri: str) -> str:
         why = "MLflow keeps no runs in plain folders any more" if uri else "it is empty"
         raise ValueError(f"tracking.uri: {shown!r} is no address of a tracking server or a database ({why}); {WRITTEN}")
     if scheme == "sqlite" and not (uri.startswith(SQLITE) and uri.removeprefix(SQLITE).split("?")[0]):
-        raise ValueError(f"tracking.uri: {shown!r} names no file; write sqlite:///mlflow.db, or sqlite:////folder/mlflow.db")
+        raise ValueError(
+            f"tracking.uri: {shown!r} names no file; write sqlite:///mlflow.db, or sqlite:////folder/mlflow.db"
+        )
     if scheme not in ("sqlite", "http", "https", *DATABASES):
         raise ValueError(f"tracking.uri: {shown!r}: MLflow knows no {scheme}://; {WRITTEN}")
     if scheme != "sqlite" and not (_host(uri) or "host=" in uri):
@@ -104,22 +115,19 @@ def _database(uri: str) -> None:
         finally:
             engine.dispose()
     except ImportError as error:
-        remedy = "write postgresql+psycopg:// and pip install 'inferscape[scale]'" if "psycopg" in str(error) else "install it"
+        remedy = (
+            "write postgresql+psycopg:// and pip install 'inferscape[scale]'"
+            if "psycopg" in str(error)
+            else "install it"
+        )
         raise ConnectionError(f"the database's driver is missing ({error}); {remedy}") from None
     except Exception as error:
         raise ConnectionError(f"no database answers there: {reason(error)}") from None
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong in a line, without passwords and without the client's own decoration."""
+    """What went wrong in a line, without passwords; of clients' long stories the part that matters."""
     cause = getattr(error, "orig", None) or error
     text = without_passwords(" ".join(str(cause).split())) or type(cause).__name__
-    text = re.sub(r"^\(\S+\) ", "", text)
-    found = re.search(r"API request to (\S+) failed with (?:exception|timeout exception) .*?(Connection refused|timed out|[^)'>]{0,80})", text)
-    for words, told in (("Connection refused", "it no longer answers: connection refused"),
-                        ("timed out", "it no longer answers in time"),
-                        ("timeout", "it no longer answers in time"),
-                        ("RemoteDisconnected", "it hung up"), ("Connection reset", "it hung up")):  # fmt: skip
-        if words in text:
-            return told
-    return (found[2] if found else text)[:240]
+    told = next((words for sign, words in SIGNS.items() if sign in text), text[:MOST])
+    return f"{type(error).__name__}: {told}" if isinstance(error, OURS) else told

@@ -12,7 +12,8 @@ from dse.tracking.tables import front_table, trials_table
 
 LOGARITHMIC = 20.0  # spans above this are drawn on a logarithmic axis
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body{{font:14px/1.45 system-ui,sans-serif;margin:16px;color:#222;background:#fff}}h1{{font-size:18px}}p{{max-width:60em}}
+body{{font:14px/1.45 system-ui,sans-serif;margin:16px;color:#222;background:#fff}}h1{{font-size:18px}}
+p{{max-width:60em}}
 </style></head><body><h1>{title}</h1><p>{question}</p>{figures}</body></html>
 """
 
@@ -42,7 +43,9 @@ def charts(study: Mapping[str, Any]) -> str:
     figures = [scatter(study, *pair) for pair in pairs] + [parallel(study)]
     parts = [figure.to_html(full_html=False, include_plotlyjs=i == 0, config={"displaylogo": False})
              for i, figure in enumerate(figures)]  # fmt: skip
-    return PAGE.format(title=escape(study["title"]), question=escape(study.get("question") or ""), figures="".join(parts))
+    return PAGE.format(
+        title=escape(study["title"]), question=escape(study.get("question") or ""), figures="".join(parts)
+    )
 
 
 def axis(study: Mapping[str, Any], name: str) -> tuple[float, str]:
@@ -67,10 +70,12 @@ def scatter(study: Mapping[str, Any], across: str, up: str) -> Any:
     for name, (colour, symbol) in styles.items():
         points = [one for one in study.get(name, []) if one["metrics"].get(across) is not None]
         figure.add_scatter(
-            x=scaled([one["metrics"][across] for one in points], fx), y=scaled([one["metrics"][up] for one in points], fy),
+            x=scaled([one["metrics"][across] for one in points], fx),
+            y=scaled([one["metrics"][up] for one in points], fy),
             mode="markers+text", text=[one["name"] if one["name"] in named else "" for one in points], name=name,
             textposition="top center",
-            marker={"color": colour, "symbol": symbol, "size": 9}, hovertext=[f"{one['name']}<br>{told(one)}" for one in points],
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            hovertext=[f"{one['name']}<br>{told(one)}" for one in points],
         )  # fmt: skip
     figure.update_xaxes(title=tx, type=kind(study, across))
     figure.update_yaxes(title=ty, type=kind(study, up))

@@ -58,14 +58,17 @@ def _answers(found: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[tuple[
         for name, unit in units(kind).items():
             value, (factor, label) = found.get(section, {}).get(name), sized(unit, section)
             if value is not None:
-                yield answer_key(section, name, unit), share(value) if section.endswith("shares") else number(value * factor)
+                yield (
+                    answer_key(section, name, unit),
+                    share(value) if section.endswith("shares") else number(value * factor),
+                )
             bounds = found.get("bounds", {}).get(section, {}).get(name) or {}
             for side in SPREAD if section == "metrics" and name in wanted else ():
                 if bounds.get(side) is not None:
                     yield key(f"spread/{name}.{side}", label), number(bounds[side] * factor)
-    for name, share in found.get("chance", {}).items():
-        if share is not None:
-            yield key(f"chance/{name}"), number(share)
+    for name, chance in found.get("chance", {}).items():
+        if chance is not None:
+            yield key(f"chance/{name}"), share(chance)
 
 
 def unknown(found: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -42,9 +42,13 @@ def column(study: Mapping[str, Any], name: str) -> tuple[float, str]:
     return sized(units(Metrics)[name]) if name in units(Metrics) else (1.0, "")
 
 
-def choices(found: Mapping[str, Any]) -> str:
+def chosen(found: Mapping[str, Any]) -> list[str]:
     """The choices of files of a point."""
-    return ", ".join(value for value in labelled(found).values() if isinstance(value, str))
+    return [value for value in labelled(found).values() if isinstance(value, str)]
+
+
+def choices(found: Mapping[str, Any]) -> str:
+    return ", ".join(chosen(found))
 
 
 def size(value: float | None, factor: float = 1.0) -> str:
@@ -73,10 +77,12 @@ def whole(parts: Iterable[str]) -> str:
 def of_point(study: Mapping[str, Any], found: Mapping[str, Any], kind: str) -> str:
     """What a point is and what bounds it, and the command that rebuilds it."""
     what = f"Point {found['name']} of the front of" if kind == "front" else "A baseline of"
-    chosen = choices(found)
+    named = choices(found)
     misses = found.get("violations") if kind == "front" or not found.get("feasible", True) else ""
-    parts = [f"{what} *{study['title']}*{f': {chosen}' if chosen else ''}.", causes(found)]
-    parts += [f"It breaks a limit{f': {misses}' if misses else ''}."] if misses or not found.get("feasible", True) else []
+    parts = [f"{what} *{study['title']}*{f': {named}' if named else ''}.", causes(found)]
+    parts += (
+        [f"It breaks a limit{f': {misses}' if misses else ''}."] if misses or not found.get("feasible", True) else []
+    )
     return whole([*parts, "Rebuilt by", command(found.get("command", ""))])
 
 
@@ -107,7 +113,14 @@ def of_service(result: Mapping[str, Any]) -> str:
     largest, kept = result.get("largest_rate"), result.get("attainment")
     said = [f"{kept:.1%} of the requests meet both targets ({limits})." if kept is not None else ""]
     said += [f"The largest rate that keeps them: {digits(largest['rate'])} requests/s."] if largest else []
-    return whole([first, table(["latency", "unit", "p50", "p90", "p99"], rows), " ".join(said), command(result.get("command", ""))])
+    return whole(
+        [
+            first,
+            table(["latency", "unit", "p50", "p90", "p99"], rows),
+            " ".join(said),
+            command(result.get("command", "")),
+        ]
+    )
 
 
 def of_receipts(content: Mapping[str, Any]) -> str:
@@ -116,7 +129,9 @@ def of_receipts(content: Mapping[str, Any]) -> str:
     lines = ["| claim | verdict | why |", "|---|---|---|"]
     lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
     counts = ", ".join(f"{count} {kind}" for kind, count in content.get("counts", {}).items())
-    return whole([f"Published claims held against the model: {counts}.", "\n".join(lines), command(content.get("command", ""))])
+    return whole(
+        [f"Published claims held against the model: {counts}.", "\n".join(lines), command(content.get("command", ""))]
+    )
 
 
 def of_validation(content: Mapping[str, Any]) -> str:

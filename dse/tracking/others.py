@@ -30,7 +30,9 @@ def of_service(folder: Path, result: Mapping[str, Any], files: list[Path]) -> li
     data = catalogue(result)
     if trace.get("digest"):
         told = {"requests": trace["requests"], "rate": trace["rate"], "duration s": trace["duration"]}
-        data.append(DataSet(str(trace["name"]), trace["digest"], str(trace.get("source") or trace["name"]), "trace", told))
+        data.append(
+            DataSet(str(trace["name"]), trace["digest"], str(trace.get("source") or trace["name"]), "trace", told)
+        )
     return [Run("serve", short(name, LONGEST_NAME), tags, params, of_latencies(result), files, datasets=data)]
 
 
@@ -40,7 +42,9 @@ def of_latencies(result: Mapping[str, Any]) -> dict[str, float]:
              for column in TAILS if tails.get(column) is not None}  # fmt: skip
     for name in RATES:
         for unit, value in result.get(name, {}).items():
-            found[key(name, unit.replace("_per_second", "/s").replace("requests", "request").replace("tokens", "token"))] = number(value)
+            found[
+                key(name, unit.replace("_per_second", "/s").replace("requests", "request").replace("tokens", "token"))
+            ] = number(value)
     shares = {"attainment": result.get("attainment"), "utilisation": result.get("utilisation"),
               "prefix_hits": result.get("prefix_hits"), "preemptions": result.get("preemptions"),
               "batch mean": result.get("batch", {}).get("mean"), "queue mean": result.get("queue", {}).get("mean"),
@@ -97,7 +101,11 @@ def of_validation(folder: Path, content: Mapping[str, Any], files: list[Path]) -
         rows = [[cell(row.get(name)) for name in names] for row in content["rows"]]
         return write_table(place / "rows.json", names, rows)
 
-    return [Run("validate", f"validation: {content['suite']}", tags, {"suite": content["suite"]}, numbers, files, draw, data)]
+    return [
+        Run(
+            "validate", f"validation: {content['suite']}", tags, {"suite": content["suite"]}, numbers, files, draw, data
+        )
+    ]
 
 
 def cell(value: Any) -> Any:

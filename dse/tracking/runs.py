@@ -20,7 +20,7 @@ LONGEST_NAME = 250
 LONGEST_PARAMETER = 500
 COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#e15759", "#76b7b2", "#edc948", "#9c755f")
 GREY = "#8c8c8c"
-DRAFT = ".tmp"
+OPENED = (".json", ".csv", ".parquet", ".html", ".svg", ".png")
 
 Draw = Callable[[Path], list[str]]  # writes files into a folder; returns those that are tables
 
@@ -80,7 +80,7 @@ def files_of(folder: Path, answer: str, others: Sequence[str]) -> list[Path]:
     """The files of an answer in a folder: what people open; not the other answers, drafts and the search's own."""
     left = {name for name in others if name != answer} | {"search.json"}
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in left
-            and not path.name.startswith(".") and path.suffix in (".json", ".csv", ".parquet", ".html", ".svg", ".png")]  # fmt: skip
+            and path.name[0] != "." and path.suffix in OPENED]  # fmt: skip
 
 
 def shared_tags(about: Mapping[str, Any]) -> dict[str, str]:
@@ -88,9 +88,9 @@ def shared_tags(about: Mapping[str, Any]) -> dict[str, str]:
     tags = {f"dse.version.{name}": str(version) for name, version in about.get("versions", {}).items()}
     tags |= {"dse.commit": about.get("commit") or "none", "dse.seed": str(about.get("seed", "")),
              "dse.command": short(about.get("command", ""))}  # fmt: skip
-    sections = {name: content for name, content in about.get("config", {}).items() if content and isinstance(content, Mapping)}
-    for section, content in sections.items():
-        tags[f"dse.config.{section}"] = short(json.dumps(without_notes(content), separators=(",", ":")))
+    for section, content in about.get("config", {}).items():
+        if isinstance(content, Mapping) and (told := without_notes(content)):
+            tags[f"dse.config.{section}"] = short(json.dumps(told, separators=(",", ":")))
     return {name: without_passwords(value) for name, value in tags.items()}
 
 
@@ -109,7 +109,9 @@ def without_notes(node: Any) -> Any:
 def catalogue(about: Mapping[str, Any]) -> list[DataSet]:
     """The configurations that an answer was composed from, by digest; none where a run did not say."""
     return [
-        DataSet(one["name"], one["digest"], str(one.get("version") or one["name"]), "catalogue", {"files": one["files"]})
+        DataSet(
+            one["name"], one["digest"], str(one.get("version") or one["name"]), "catalogue", {"files": one["files"]}
+        )
         for one in about.get("catalogue", ())
     ]
 
@@ -149,7 +151,7 @@ def of_point(
     colours: Mapping[str, str],
 ) -> Run:
     """One flat run for a point: parameters and metrics as plain numbers, the unit at the end of the key."""
-    named = notes.choices(found).replace(",", "") or study["title"]
+    named = " ".join(choice for choice in notes.chosen(found) if choice not in everywhere(study)) or study["title"]
     name = found["name"] if kind == "baseline" else f"{found['name']} {named}"
     tags = {"dse.kind": kind, "dse.front": found["name"]} if kind == "front" else {"dse.kind": kind}
     tags |= {"dse.rebuild": short(found.get("command", "")), "mlflow.note.content": notes.of_point(study, found, kind)}
@@ -159,6 +161,12 @@ def of_point(
     params = same | parameters(found, shown) | mapping(found)
     return Run(f"{kind} {found['name']}", short(name, LONGEST_NAME), {**shared, **tags}, params, answers(found, wanted),
                datasets=data, order=order)  # fmt: skip
+
+
+def everywhere(study: Mapping[str, Any]) -> set[str]:
+    """The choices of files that all points of a front share."""
+    chosen = [set(notes.chosen(one)) for one in study["front"]]
+    return set.intersection(*chosen) if len(chosen) > 1 else set()
 
 
 def colouring(front: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -177,4 +185,6 @@ def of_evaluation(folder: Path, result: Mapping[str, Any], files: list[Path]) ->
     title = result.get("title") or "evaluation"
     params = chosen(result.get("choices", {}), result.get("command", "")) | mapping(result)
     tags = shared_tags(result) | {"dse.kind": "evaluate", "mlflow.note.content": notes.of_evaluation(result)}
-    return [Run("evaluate", short(title, LONGEST_NAME), tags, params, answers(result), files, datasets=catalogue(result))]
+    return [
+        Run("evaluate", short(title, LONGEST_NAME), tags, params, answers(result), files, datasets=catalogue(result))
+    ]

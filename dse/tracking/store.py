@@ -143,12 +143,16 @@ def user() -> str:
     return "unknown"
 
 
-def log_numbers(client: Any, run_id: str, run: Run, tags: Mapping[str, str], known: Mapping[str, str], when: int) -> None:
+def log_numbers(
+    client: Any, run_id: str, run: Run, tags: Mapping[str, str], known: Mapping[str, str], when: int
+) -> None:
     """Parameters, metrics and late tags in as few calls as may be."""
     from mlflow.entities import Metric, Param, RunTag
 
     metrics = [Metric(name, value, when, 0) for name, value in run.metrics.items()]
-    params = [Param(name, short(str(value), LONGEST_PARAMETER)) for name, value in run.params.items() if name not in known]
+    params = [
+        Param(name, short(str(value), LONGEST_PARAMETER)) for name, value in run.params.items() if name not in known
+    ]
     late = [RunTag(name, value) for name, value in tags.items()]
     first = 1000 - 2 * MOST  # of the entities of a call
     client.log_batch(run_id, metrics[:first], params[:MOST], late)

@@ -14,13 +14,14 @@ from dse.goals import Goals
 from dse.metrics import Metrics, units
 from dse.tracking.keys import answer_key, key, mapping, number, parameters, sized
 
-MOST_CELLS = 40_000  # of a table: the UI draws every row at once, and stands still for minutes at a million
+MOST_CELLS = 200_000  # of a table: the UI draws every row at once, and stands still for minutes at a million
 
 
 def write_table(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     """Write rows as MLflow's own table artifact; its name, since the run's tags must name it."""
     kept = rows[: max(1, MOST_CELLS // max(len(names), 1))]
-    text = json.dumps({"columns": list(names), "data": [[finite(cell) for cell in row] for row in kept]})
+    heads = [name.replace(".", "/") for name in names]  # the UI takes a point in a name for a step into the cell
+    text = json.dumps({"columns": heads, "data": [[finite(cell) for cell in row] for row in kept]})
     path.write_text(text, encoding="utf-8")
     return [path.name]
 

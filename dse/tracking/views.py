@@ -20,10 +20,17 @@ TAG = "mlflow.sharedViewState."
 OURS = f"{TAG}dse"
 MOST_VIEWS = 20  # of ours; the UI saves none beyond 40
 NEWEST = "attributes.start_time"
-EVALUATED = ("tokens_per_second_per_user", "time_to_first_token", "energy_per_token", "cost_per_million_tokens", "power")
+EVALUATED = (
+    "tokens_per_second_per_user",
+    "time_to_first_token",
+    "energy_per_token",
+    "cost_per_million_tokens",
+    "power",
+)
 SERVED = ("goodput request per s", "attainment", "time_to_first_token/p50 ms", "time_to_first_token/p99 ms",
           "time_per_output_token/p50 ms", "time_per_output_token/p99 ms", "largest_rate request per s")  # fmt: skip
-LETTER, EDGES = 7.6, 56  # pixels of a letter of a column's head, and of what stands beside it
+LETTER, EDGES = 6.6, 44  # pixels of a letter of a column's head, and of what stands beside it
+ALWAYS = {"attributes.`Run Name`": 300, "runDateAndNestInfo": 130}  # columns that the UI always shows, and their widths
 MOST_PARAMETERS = 8
 
 
@@ -32,7 +39,10 @@ def views_of(logged: Logged, run_id: str) -> dict[str, str]:
     kind = logged.runs[0].tags["dse.kind"]
     if kind == "study":
         return {f"{OURS}{logged.digest[:12]}": study_view(logged, run_id)}
-    columns = {"evaluate": [answer_key("metrics", name, units(Metrics)[name]) for name in EVALUATED], "serve": list(SERVED)}
+    columns = {
+        "evaluate": [answer_key("metrics", name, units(Metrics)[name]) for name in EVALUATED],
+        "serve": list(SERVED),
+    }
     if kind not in columns:
         return {}
     params = [name for name in logged.runs[0].params if not name.startswith(("mapping.", "prefill_mapping."))]
@@ -61,7 +71,9 @@ def study_view(logged: Logged, run_id: str) -> str:
     order = f"metrics.`{goals[0]}`" if goals else NEWEST
     less = bool(goals) and study["objectives"][0]["sense"] == "minimize"
     state = listing(f"tags.`dse.study` = '{run_id}'", order, less, ["dse.kind"], params, goals)
-    everywhere = [name for name in params if all(name in run.params for run in points if run.tags["dse.kind"] == "front")]
+    everywhere = [
+        name for name in params if all(name in run.params for run in points if run.tags["dse.kind"] == "front")
+    ]
     state |= charts(list(combinations(goals, 2)), everywhere, goals, str(study["title"]))
     name = f"{study['title']}, {logged.created:%d %b %H:%M:%S}"
     return envelope(name, int(logged.created.timestamp() * 1000), state)
@@ -81,6 +93,7 @@ def listing(
     """Which runs are listed, in which order, with which columns, each as wide as its name."""
     named = {"tags": tags, "metrics": metrics, "params": params}
     columns = {f"{kind}.`{name}`": name for kind, names in named.items() for name in names}
+    widths = {column: round(len(name) * LETTER + EDGES) for column, name in columns.items()}
     return {
         "searchFilter": search,
         "orderByKey": order,
@@ -88,12 +101,15 @@ def listing(
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "selectedColumns": list(columns),
-        "columnWidths": {column: round(len(name) * LETTER + EDGES) for column, name in columns.items()},
+        "columnOrder": [*ALWAYS, *columns],
+        "columnWidths": ALWAYS | widths,
         "runsHiddenMode": "SHOW_ALL",
     }
 
 
-def charts(pairs: Sequence[tuple[str, str]], params: Sequence[str], metrics: Sequence[str], name: str) -> dict[str, Any]:
+def charts(
+    pairs: Sequence[tuple[str, str]], params: Sequence[str], metrics: Sequence[str], name: str
+) -> dict[str, Any]:
     """Scatters of pairs of metrics and parallel coordinates, in a section before those that the UI makes itself."""
     section = {"uuid": "dse-front", "name": name, "display": True, "isReordered": True}
     shared = {"deleted": False, "isGenerated": False, "metricSectionId": section["uuid"], "runsCountToCompare": 100}
@@ -102,6 +118,6 @@ def charts(pairs: Sequence[tuple[str, str]], params: Sequence[str], metrics: Seq
          "yaxis": {"key": y, "type": "METRIC"}} | shared
         for i, (x, y) in enumerate(pairs)
     ]  # fmt: skip
-    cards.insert(0, {"type": "PARALLEL", "uuid": "dse-parallel", "selectedParams": list(params),
+    cards.append({"type": "PARALLEL", "uuid": "dse-parallel", "selectedParams": list(params),
                   "selectedMetrics": list(metrics), "showAllRuns": True} | shared)  # fmt: skip
     return {"compareRunCharts": cards, "compareRunSections": [section], "isAccordionReordered": True}
