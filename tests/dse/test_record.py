@@ -1,4 +1,4 @@
-"""What is logged of finished runs: keys, sizes, tags, notes, tables, datasets and views; once, and in spite of servers."""
+"""What is logged of finished runs: keys, sizes, tags, notes, tables, datasets, views; once, whatever servers do."""
 
 from __future__ import annotations
 
@@ -289,7 +289,8 @@ def test_a_folder_without_some_of_its_files_is_logged_and_says_so(
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}', "lacks front, columns, objectives; it was written by inferscape 0.0.1"),
+        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}', "lacks front, columns, objectives; it was written by "
+                       "inferscape 0.0.1"),
         ("study.json", '{"title": ', "is damaged"),
         ("metrics.json", "[]", "lacks metrics, mapping"),
         ("benchmark.json", "{}", "is of a task that is not logged"),

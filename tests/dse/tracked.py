@@ -156,7 +156,9 @@ def serving(folder: Path, store: str = "", port: int = 0) -> Iterator[tuple[str,
     try:
         until = time.monotonic() + STARTING
         while not answers(uri):
-            assert process.poll() is None and time.monotonic() < until, (folder / "server.log").read_text()[-2000:]
+            told = (folder / "server.log").read_text()[-2000:]
+            assert process.poll() is None, told
+            assert time.monotonic() < until, told
             time.sleep(0.2)
         yield uri, process
     finally:
