@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,21 @@ def conf_folder() -> Path:
     here = Path(__file__).resolve().parent
     inside = here / "conf"
     return inside if inside.is_dir() else here.parent / "conf"
+
+
+def catalogue(folders: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Name, digest and number of the configurations: the shipped ones and those of one's own folders."""
+    named = {"conf": conf_folder()} | {f"own {Path(folder).name}": Path(folder) for folder in folders}
+    return [{"name": name, **digest_of(folder)} for name, folder in named.items()]
+
+
+def digest_of(folder: Path) -> dict[str, Any]:
+    """What tells a folder of YAMLs from another: their names and contents."""
+    found, paths = hashlib.sha256(), sorted(folder.rglob("*.yaml"))
+    for path in paths:
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(folder).as_posix()} {len(content)}\n".encode() + content)
+    return {"digest": found.hexdigest()[:32], "files": len(paths)}
 
 
 def written(path: Path) -> dict[str, Any]:

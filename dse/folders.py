@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dse.console import warn
 from dse.session import LAYOUT, commit, versions
 
 STUDY, SINGLE, BEGUN = "study.json", "metrics.json", "search.json"
@@ -16,12 +15,14 @@ NEEDED = {  # keys without which a file cannot be read, and since which layout t
             "choices", "config", "versions", "command"),
     SINGLE: ("title", "metrics", "headroom", "mapping", "choices", "config", "versions", "command"),
     BEGUN: ("overrides", "config"),
+    "serve.json": ("trace", "latencies"),
+    "receipts.json": ("receipts",),
+    "validation.json": ("suite", "rows", "overall"),
 }  # fmt: skip
 ADDED: dict[str, Any] = {  # since the first layout; what stands where an older file says nothing
     "commit": "", "seed": None, "hypervolume": None, "nearest": [], "opening": [], "mappings": [], "constraints": [],
     "layout": 1,
 }  # fmt: skip
-BESIDE = ("front.csv", "trials.parquet", "report.html")  # what a finished search has beside study.json
 
 
 def read(path: Path, key: str) -> dict[str, Any]:
@@ -53,17 +54,6 @@ def again(key: str) -> str:
     return "begin a search of its own" if key == "resume" else "run it again"
 
 
-def finished(folder: Path) -> dict[str, Any]:
-    """What a finished search or evaluation found; says which of its files are gone, and which version wrote it."""
-    names = [name for name in (STUDY, SINGLE) if (folder / name).is_file()]
-    if not names:
-        raise FileNotFoundError(f"run: {folder} holds neither study.json nor metrics.json: the run did not finish")
-    found = read(folder / names[0], "run")
-    if names[0] == STUDY and (gone := lacking(folder)):
-        warn(f"run: {folder} has lost {', '.join(gone)}; the rest is logged")
-    return found
-
-
 def refuse_unknown(found: Mapping[str, Any], path: Path, key: str) -> None:
     """Raise ValueError where a file is of a later layout."""
     layout = found.get("layout", 1)
@@ -85,11 +75,6 @@ def writer(found: Mapping[str, Any]) -> str:
 def this() -> str:
     """This version, in words."""
     return writer({"versions": versions(), "commit": commit()}).removeprefix("inferscape ")
-
-
-def lacking(folder: Path, names: Sequence[str] = BESIDE) -> list[str]:
-    """Files of a finished search that its folder has lost."""
-    return [name for name in names if not (folder / name).is_file()]
 
 
 def other_hand(found: Mapping[str, Any], folder: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dse.bars import bar
@@ -34,7 +33,7 @@ def run(session: Session) -> None:
             advance(1)
     counted = dict(Counter(one["verdict"]["kind"] for one in found))
     content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
-    folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
+    folder = session.out
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "receipts.json", content)
     write_whole(folder / "receipts.html", page(content))

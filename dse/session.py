@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dse.compose import conf_folder, plain
+from dse.compose import catalogue, conf_folder, plain
 from dse.flags import left_to_hydra
 from dse.near import nearest
 from dse.passwords import without_passwords
@@ -62,6 +62,11 @@ class Session:
     def experiment(self) -> str:
         """The name of the experiment's file."""
         return self.choices.get("experiment", "")
+
+    @property
+    def out(self) -> Path:
+        """The folder that receipts and validations are written into."""
+        return self.folder if self.config["out"] is None else Path(str(self.config["out"]))
 
     @property
     def seed(self) -> int:
@@ -172,5 +177,6 @@ def about(session: Session) -> dict[str, Any]:
         "versions": versions(),
         "commit": commit(),
         "choices": session.choices,
+        "catalogue": catalogue(session.folders),
         "config": session.config,
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dse import folders
 from dse.outcome import ended
 from dse.session import Session
 
@@ -15,10 +15,8 @@ def evaluate(config: Any) -> None:
     """One machine, one model, one traffic, under the best mapping: metrics.json and a table."""
     session = Session.of(config)
     from dse import single
-    from dse.record import record
 
-    single.run(session)
-    record(session.folder, session.config["tracking"])
+    _logged(single.run, session, session.folder, "metrics.json")
 
 
 def validate(config: Any) -> None:
@@ -26,7 +24,7 @@ def validate(config: Any) -> None:
     session = Session.of(config)
     from dse import validate as validation
 
-    validation.run(session)
+    _logged(validation.run, session, session.out, "validation.json")
 
 
 def calibrate(config: Any) -> None:
@@ -50,7 +48,7 @@ def serve(config: Any) -> None:
     session = Session.of(config)
     from dse import serve as serving
 
-    serving.run(session)
+    _logged(serving.run, session, session.folder, "serve.json")
 
 
 def sensitivity(config: Any) -> None:
@@ -70,11 +68,12 @@ def explore(config: Any) -> None:
     from dse.damaged import set_aside
     from dse.goals import Goals
     from dse.problem import Problem
-    from dse.record import record
+    from dse.record import record, refuse
     from dse.reference import read_reference
     from dse.robust import asked_for, question
     from dse.store import Trials
 
+    refuse(session.config["tracking"])
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
@@ -106,7 +105,16 @@ def receipts(config: Any) -> None:
     session = Session.of(config)
     from dse import receipts as checking
 
-    checking.run(session)
+    _logged(checking.run, session, session.out, "receipts.json")
+
+
+def _logged(run: Callable[[Session], None], session: Session, folder: Path, answer: str) -> None:
+    """Do a task and log its answer; an address that can be none is refused before."""
+    from dse.record import record, refuse
+
+    refuse(session.config["tracking"])
+    run(session)
+    record(folder, session.config["tracking"], answer)
 
 
 def benchmark(config: Any) -> None:
@@ -118,15 +126,14 @@ def benchmark(config: Any) -> None:
 
 
 def log(config: Any) -> None:
-    """Log a finished run's folder to MLflow again."""
+    """Log a finished run's folder to MLflow, or what is missing of it there."""
     session = Session.of(config)
     folder = session.config["run"]
     if not folder:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
-    found = folders.finished(Path(folder))
-    from dse.record import record
+    from dse.record import record_again
 
-    record(Path(folder), session.config["tracking"], required=True)
-    ended("log", {"title": found["title"], "folder": str(folder), "seed": found["seed"]}, [])
+    found = record_again(Path(folder), session.config["tracking"])
+    ended("log", {"title": found.get("title", folder), "folder": str(folder), "seed": found.get("seed")}, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +65,20 @@ class Trace:
             )
         return replace(self, arrival=(self.arrival - self.arrival[0]) * (self.rate / rate))
 
+    def digest(self) -> str:
+        """What tells these requests from others."""
+        found = hashlib.sha256()
+        for values in (self.arrival, self.prompt, self.output):
+            found.update(np.ascontiguousarray(values, dtype=float).tobytes())
+        found.update(repr(self.blocks).encode())
+        return found.hexdigest()[:32]
+
     def statistics(self) -> dict[str, Any]:
         """How many requests, how often, how long: plain data, tokens and seconds."""
         return {
             "name": self.name,
             "source": self.source,
+            "digest": self.digest(),
             "requests": len(self),
             "rate": self.rate,
             "duration": float(self.arrival[-1] - self.arrival[0]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -148,16 +149,24 @@ def run(session: Session) -> None:
         raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
     from dse.validation_page import page
 
-    folder = session.folder if session.config["out"] is None else Path(str(session.config["out"]))
+    folder = session.out
     with activity(f"suite {session.config['suite']}, from {path}"):
         found = suite(path)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"suite": session.config["suite"], "data": str(path)} | report(found)
+    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest_of(path)} | report(found)
     signed = content | about(session)
     write_json(folder / "validation.json", signed)
     write_whole(folder / "validation.html", page(found, content))
     show(found, content)
     ended("validate", signed, [folder / "validation.json", folder / "validation.html"])
+
+
+def digest_of(path: Path) -> str:
+    """What tells the measurements of a file, or of a folder's files, from others."""
+    found = hashlib.sha256()
+    for file in sorted(path.rglob("*.csv*")) if path.is_dir() else [path]:
+        found.update(file.read_bytes())
+    return found.hexdigest()[:32]
 
 
 def report(found: Validation) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from omegaconf import OmegaConf
 from running import COMMAND, Done, run_here
 from small import SMALL
 
-from dse import bars, folders, logs, outcome
+from dse import bars, logs, outcome
 from dse.bars import activity, along, bar, clock, rate
 from dse.commands import kept
 from dse.console import console, speak, warn
 from dse.flags import Manner, left_to_hydra, translated
-from dse.folders import ADDED, NEEDED, STUDY, lacking, other_hand, read
+from dse.folders import ADDED, NEEDED, STUDY, other_hand, read
 from dse.messages import hydra_message
 from dse.ports import free_port, is_free
 from dse.robust import asked_for
@@ -360,14 +360,6 @@ def test_a_damaged_file_is_not_blamed_on_the_server(tmp_path: Path) -> None:
     done = run_here(tmp_path, "task=log", "run=.", f"tracking.uri=sqlite:///{tmp_path}/runs.db", "hydra.run.dir=log")
     assert (done.code, "study.json" in done.err, "tracking.uri" in done.err) == (1, True, False)
     assert not (tmp_path / "runs.db").exists()
-
-
-def test_files_that_a_folder_lost_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study(tmp_path)
-    (tmp_path / "front.csv").write_text("")
-    assert lacking(tmp_path) == ["trials.parquet", "report.html"]
-    folders.finished(tmp_path)
-    assert "has lost trials.parquet, report.html" in capsys.readouterr().out
 
 
 def test_a_search_that_another_version_began_is_said_to_be_so(tmp_path: Path) -> None:
