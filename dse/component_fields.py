@@ -1,4 +1,4 @@
-"""The components, their fields and the words for them: what the reference and the schemas of editors are written from."""
+"""The components, their fields and the words for them, for the reference and for the schemas of editors."""
 
 from __future__ import annotations
 
@@ -100,12 +100,25 @@ def fields(cls: type) -> list[Told]:
 
 @functools.cache
 def users() -> Mapping[str, list[str]]:
-    """Class -> the shipped files that name it, from conf/ on."""
+    """Name of a class in a `_target_` -> the shipped files that have it, from conf/ on."""
     found: dict[str, list[str]] = {}
     for path in sorted(conf_folder().rglob("*.yaml")):
         for target in sorted(set(_targets(written(path)))):
             found.setdefault(target, []).append(str(path.relative_to(conf_folder())))
     return found
+
+
+@functools.cache
+def names(cls: type) -> list[str]:
+    """The names that files have for a class: its own first, then those of modules that pass it on."""
+    others = [name for name in users() if name.startswith(PACKAGES) and name.endswith(f".{cls.__name__}")]
+    passed = [name for name in others if getattr(importlib.import_module(name.rpartition(".")[0]), cls.__name__) is cls]
+    return [name_of(cls), *(name for name in passed if name != name_of(cls))]
+
+
+def files(cls: type) -> list[str]:
+    """The shipped files that name a class."""
+    return sorted({file for name in names(cls) for file in users().get(name, ())})
 
 
 def _targets(node: Any) -> list[str]:

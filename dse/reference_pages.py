@@ -11,14 +11,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dse.api_page as api
-from dse.component_fields import Told, components, equations, fields, final, name_of, users
+from dse.component_fields import Told, components, equations, fields, files, final, name_of
 from dse.compose import conf_folder
 
 FOLDER = conf_folder().parent / "docs/reference"
 KINDS = {  # page -> its title and the modules on it, in their order
-    "engines": ("Engines", ("hw.engine", "hw.macro_engine", "hw.tensor_engine", "hw.multiprocessors", "hw.kernel_engine")),
-    "macros": ("Macros of in-memory compute", ("hw.macro", "hw.digital_macro", "hw.analog_macro", "hw.analog_parts", "hw.gates")),
-    "kernels": ("Kernels", ("hw.kernel", "hw.product_kernel", "hw.grouped_kernel", "hw.attention_kernel", "hw.vector")),
+    "engines": ("Engines", ("hw.engine", "hw.macro_engine", "hw.tensor_engine", "hw.multiprocessors",
+                "hw.kernel_engine")),
+    "macros": ("Macros of in-memory compute", ("hw.macro", "hw.digital_macro", "hw.analog_macro", "hw.analog_parts",
+               "hw.gates")),
+    "kernels": ("Kernels and elementwise work", ("hw.kernel", "hw.product_kernel", "hw.grouped_kernel",
+                "hw.attention_kernel", "hw.vector")),
     "memories": ("Memories", ("hw.memory", "hw.sram", "hw.stacked", "hw.refresh")),
     "links": ("Links, fabrics and levels", ("hw.link", "hw.topology", "hw.grid", "hw.protocol", "hw.network")),
     "chip": ("Chip, cooling and supply", ("hw.chip", "hw.cooling", "hw.supply")),
@@ -34,8 +37,8 @@ HEAD = f"""# Reference
 
 {WRITTEN}
 Each page has the components of a kind: what a new one must answer, then every class that a YAML can name, with its
-equations, the symbols with their units, its limits, its fields and the shipped files that use it. Units are those that a
-field is read in; a YAML writes any unit of the same dimension.
+equations, the symbols with their units, its limits, its fields and the shipped files that use it. Units are those that
+a field is read in; a YAML writes any unit of the same dimension.
 
 | page | classes |
 | --- | --- |
@@ -111,10 +114,10 @@ def _link(kind: type | None) -> str:
 
 
 def _users(cls: type) -> str:
-    files = users().get(name_of(cls), [])
-    shown = ", ".join(f"[{name.removesuffix('.yaml')}](../../conf/{name})" for name in files[:MOST_FILES])
-    more = f" and {len(files) - MOST_FILES} more" if len(files) > MOST_FILES else ""
-    return f"{shown}{more}." if files else "no shipped file."
+    found = files(cls)
+    shown = ", ".join(f"[{name.removesuffix('.yaml')}](../../conf/{name})" for name in found[:MOST_FILES])
+    more = f" and {len(found) - MOST_FILES} more" if len(found) > MOST_FILES else ""
+    return f"{shown}{more}." if found else "no shipped file."
 
 
 def prose(cls: type, keep: bool) -> str:
