@@ -69,12 +69,19 @@ def complain(error: Exception) -> None:
 def main() -> None:
     """Run; an error is one message and an exit code of 1, with the traceback if it is asked for."""
     own_modules_first()
+    from dse import completion
     from dse import help as help_page
 
     if help_page.asks_for_help(sys.argv[1:]):
         print(help_page.text(sys.argv[1:]))
         return
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
+    if completion.asks_for_completion(sys.argv[1:]):
+        try:
+            sys.argv[1:] = completion.completed(sys.argv[1:], os.environ)
+        except ValueError as error:
+            complain(error)
+            raise SystemExit(1) from None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
     try:
         failed = application(asked_for_traceback)
