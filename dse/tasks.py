@@ -40,6 +40,13 @@ def describe(config: Any) -> None:
     describing.run(Session.of(config))
 
 
+def check(config: Any) -> None:
+    """The composed machine held against the rules that shipped ones keep: check.json and a table."""
+    from dse import check as checking
+
+    checking.run(Session.of(config))
+
+
 def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
     from dse import serve as serving
