@@ -47,6 +47,13 @@ def check(config: Any) -> None:
     checking.run(Session.of(config))
 
 
+def catalogue(config: Any) -> None:
+    """Every machine on the search path on one page: catalogue.html."""
+    from dse import catalogue_table
+
+    catalogue_table.run(Session.of(config))
+
+
 def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
     from dse import serve as serving
