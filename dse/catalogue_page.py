@@ -27,6 +27,7 @@ Written from `conf/hw/` by `python -m dse.catalogue_page`. Totals are as modelle
 peaks are in operations per second with both operands that wide, blank where the engine refuses them; a link is told of
 one part and direction, innermost level first; the limit is of all chips and their memory, without hosts. The last
 column counts the numbers of cores, clock, rates, memory, links and limit by how far their sources are to be believed.
+`dse task=catalogue` writes one page to sort and filter, with power, silicon, prices and documents, yours too.
 """
 
 
