@@ -117,7 +117,7 @@ def version() -> str:
 
 def command(words: list[str]) -> int:
     """Do what a command line says; its exit code, with one message of what is wrong, or the traceback if asked for."""
-    from dse import flags
+    from dse import completion, flags
     from dse import help as help_page
 
     if help_page.asks_for_help(words):
@@ -127,6 +127,12 @@ def command(words: list[str]) -> int:
         print(version())
         return DONE
     asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR", "0") == "1"
+    if completion.asks_for_completion(words):
+        try:
+            words = completion.completed(words, os.environ)
+        except ValueError as error:
+            complain(error)
+            return REFUSED
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
     from dse.console import speak
 

@@ -14,6 +14,8 @@ from dse.describe import number_pairs
 from dse.figures import Pairs, accepted, in_words
 from dse.provenance import explained, quantities
 from dse.template import Template, parts
+from hw.heat import State
+from hw.system import System
 
 PAGE = conf_folder().parent / "docs/catalogue.md"
 WIDTHS = (16, 8, 4)  # bits of both operands that a peak is told for
@@ -25,6 +27,7 @@ Written from `conf/hw/` by `python -m dse.catalogue_page`. Totals are as modelle
 peaks are in operations per second with both operands that wide, blank where the engine refuses them; a link is told of
 one part and direction, innermost level first; the limit is of all chips and their memory, without hosts. The last
 column counts the numbers of cores, clock, rates, memory, links and limit by how far their sources are to be believed.
+`dse task=catalogue` writes one page to sort and filter, with power, silicon, prices and documents, yours too.
 """
 
 
@@ -45,13 +48,20 @@ def cells(name: str, found: Template, pairs: Pairs) -> list[str]:
         for level, of in hw.levels.items()
         if float(of.fanout) > 1
     ]
-    peaks: dict[int, float] = {}
-    for held, fed in accepted(hw, pairs).values():
-        width = int(held.element_bits)
-        peaks[width] = max(peaks.get(width, 0.0), float(chips * hw.chip.engine.peak_rate(held, fed, state.logic)))
-    rates = [told(peaks[width], "op/s") if width in peaks else "" for width in WIDTHS]
+    rate = peaks(hw, state, pairs)
+    rates = [told(rate[width], "op/s") if width in rate else "" for width in WIDTHS]
     limit = told(chips * hw.chip.cooling.power_limit, "W")
     return [name, told(chips, ""), "; ".join(tiers), *rates, "; ".join(links), limit, believed(found.config)]
+
+
+def peaks(hw: System, state: State, pairs: Pairs) -> dict[int, float]:
+    """Bits of both operands -> operations per second of all chips, of the formats that the engine takes."""
+    found: dict[int, float] = {}
+    for held, fed in accepted(hw, pairs).values():
+        width = int(held.element_bits)
+        rate = float(hw.chips() * hw.chip.engine.peak_rate(held, fed, state.logic))
+        found[width] = max(found.get(width, 0.0), rate)
+    return found
 
 
 def believed(config: Mapping[str, Any]) -> str:

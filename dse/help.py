@@ -15,6 +15,8 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
   dse task=evaluate hw=NAME model=NAME serving=NAME format=NAME
                                         evaluate one machine under its best mapping
   dse task=describe hw=NAME             show a machine: figures, numbers with sources, a drawing
+  dse task=check hw=NAME                hold a machine of your own against the rules that shipped ones keep
+  dse task=catalogue                    every machine on one page, to sort and filter
   dse task=serve trace=NAME_OR_FILE rate=REQUESTS_PER_SECOND scheduler=NAME
                                         serve a trace, request by request: latencies, goodput
   dse -m task=evaluate hw=A,B model=C,D every combination, one MLflow run each

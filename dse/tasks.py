@@ -43,6 +43,20 @@ def describe(config: Any) -> None:
     describing.run(session)
 
 
+def check(config: Any) -> None:
+    """The composed machine held against the rules that shipped ones keep: check.json and a table."""
+    from dse import check as checking
+
+    checking.run(Session.of(config))
+
+
+def catalogue(config: Any) -> None:
+    """Every machine on the search path on one page: catalogue.html."""
+    from dse import catalogue_table
+
+    catalogue_table.run(Session.of(config))
+
+
 def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
     session = Session.of(config)

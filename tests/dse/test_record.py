@@ -289,7 +289,7 @@ def test_a_folder_without_some_of_its_files_is_logged_and_says_so(
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}', "written by inferscape 0.0.1 and lacks quest"),
+        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}', "inferscape 0.0.1 and lacks question"),
         ("study.json", '{"title": ', "is no longer what was written"),
         ("metrics.json", "[]", "is no file of this program"),
         ("benchmark.json", "{}", "is of a task that is not logged"),

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, degrees, mapping, names
 
+from dse.check import FASTER, QUICKLY, ROUNDING, SLOWER
 from dse.evaluate import Candidate, evaluate
 from dse.metrics import Mapping
 from dse.schedule import pace
@@ -24,14 +25,6 @@ from dse.template import leaf_index
 MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 NIGHTLY = ("squadrack_fabrex", "raptor_server")  # by day one array and one machine of kernels
 SOME = [pytest.param(name, marks=pytest.mark.slow) if name in NIGHTLY else name for name in MACHINES]
-ROUNDING = 1e-9  # relative: an improvement that changes nothing may still round otherwise in sums of a thousand terms
-QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, run for milliseconds
-# Fields that help when they grow, and fields that help when they shrink; where they stand is looked up.
-FASTER = (
-    "engine.cores", "engine.frequency", "engine.fill_width", "vector.rate", "bandwidth", "memory.sram.width",
-    "memory.stack.pad_rate", "memory.stack.bank_width", "sustained_fraction", "reduction_fraction",
-)  # fmt: skip
-SLOWER = ("latency", "engine.overhead", "runtime.step_time", "runtime.layer_time", "launch", "protocols.kernel.step")
 FRACTIONS = ("sustained_fraction", "reduction_fraction")
 
 
