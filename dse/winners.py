@@ -3,9 +3,9 @@
     python -m dse.winners FOLDER lines=KEY across=KEY [panels=KEY] [metric=NAME] [keep=RULE]... [picture=FILE]
 
 FOLDER : of a search whose trials were all kept; lines : what is compared; across, panels : the conditions that it is
-compared under; metric : of the answers, else every objective in turn. Of all that is left free, each cell has the best feasible
-design by its metric; the best of a row is bold. A rule is a product of columns and what it must be, in SI units:
-`hw.chip.engine.cores*hw.levels.package.fanout=1024`, `metrics.quantisation_noise<=-30`, `format=mxint8`.
+compared under; metric : of the answers, else every objective in turn. Of all that is left free, each cell has the best
+feasible design by its metric; the best of a row is bold. A rule is a product of columns and what it must be, in SI
+units: `hw.chip.engine.cores*hw.levels.package.fanout=1024`, `metrics.quantisation_noise<=-30`, `format=mxint8`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RULE = re.compile(r"^(?P<left>.+?)(?P<how><=|>=|=)(?P<right>.+)$")
 HOW: dict[str, Callable[[Any, Any], Any]] = {"<=": operator.le, ">=": operator.ge}
 WORDS = ("lines", "across", "panels", "metric", "keep", "picture")
 CLOSE = 1e-6  # of two numbers that a rule calls equal: trials are written with seven digits
-Cells = dict[tuple[str, float | str, str], float]  # by panel, place across, line
+Cells = dict[tuple[Any, Any, Any], float]  # by panel, place across, line
 
 
 class Trials:
@@ -77,7 +77,7 @@ class Trials:
         keys = [self.column(key) for key in (panels, across, lines) if key]
         groups = self.frame.groupby(keys)[self.column(f"metrics.{metric}")]
         best = groups.max() if more_is_better(metric) else groups.min()
-        return {(*[""] * (3 - len(keys)), *place): value for place, value in best.items()}  # type: ignore[misc]
+        return {(*[""] * (3 - len(keys)), *place): value for place, value in best.items()}
 
     def told(self, key: str, value: Any) -> str:
         """A parameter's value as one writes it."""
@@ -107,7 +107,11 @@ def table(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pa
         row = {line: cells[panel, place, line] for line in options if (panel, place, line) in cells}
         winner = best(row.values())
         words = [number(row[o] * factor, row[o] == winner) if o in row else "-" for o in options]
-        yield "| " + " | ".join([*([str(panel)] if panels else []), trials.told(across, place), *words]) + " |"
+        yield (
+            "| "
+            + " | ".join([*([trials.told(panels, panel)] if panels else []), trials.told(across, place), *words])
+            + " |"
+        )
 
 
 def number(value: float, bold: bool) -> str:

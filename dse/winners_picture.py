@@ -55,15 +55,19 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     places = list(dict.fromkeys(place for _, place, _ in cells))
     spots = {place: i + 1.0 for i, place in enumerate(places)} if isinstance(places[0], str) else {}
     size = LEFT + len(groups) * (WIDTH + GAP), TOP + HEIGHT + FOOT
-    up = Axis.of([value * factor for value in cells.values()], HEIGHT, 0)
-    out = Axis.of([spots.get(place, place) for place in places], 0, WIDTH)  # type: ignore[arg-type]
+    out = Axis.of([spots.get(place, place) for place in places], 0, WIDTH)
     title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
-    shapes = [said(LEFT, 24, title, size=15), legend([trials.told(lines, one) for one in options])]
+    shapes = [
+        said(LEFT, 24, title, size=15),
+        legend([f"{lines.rpartition('/')[2].rpartition('.')[2]} {trials.told(lines, one)}" for one in options]),
+    ]
     for column, panel in enumerate(groups):
-        words = [said(0, -8, panel, size=12), *frame(trials, across, places, spots, out, up)]
+        up = Axis.of([value * factor for (of, _, _), value in cells.items() if of == panel], HEIGHT, 0)
+        name = f"{panels} {trials.told(panels, panel)}" if panels else ""
+        words = [said(0, -8, name, size=12), *frame(trials, across, places, spots, out, up)]
         for colour, line in zip(COLOURS * len(options), options, strict=False):
             points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
-            words += drawn([(out.at(spots.get(p, p)), up.at(v * factor)) for p, v in points], colour)  # type: ignore[arg-type]
+            words += drawn([(out.at(spots.get(p, p)), up.at(v * factor)) for p, v in points], colour)
         shapes.append(f'<g transform="translate({LEFT + column * (WIDTH + GAP)} {TOP})">' + "\n".join(words) + "</g>")
     return svg(*size, title, shapes)
 

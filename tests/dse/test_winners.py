@@ -65,6 +65,8 @@ def test_the_command_prints_and_draws(folder: Path, capsys: pytest.CaptureFixtur
     assert "| 8 | **108** | 308 |" in printed
     lines = ElementTree.fromstring(picture.read_text()).iter("{http://www.w3.org/2000/svg}polyline")
     assert len(list(lines)) == len(CHOICES)
+    main([str(folder), "lines=cores", "across=hw/memory", "panels=serving.users", f"picture={picture}"])
+    assert "serving.users 64" in picture.read_text()
 
 
 def test_exchanges_by_hand() -> None:
