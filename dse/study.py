@@ -32,7 +32,7 @@ from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
 from dse.schema import target
-from dse.session import LAYOUT, Session, about, command_line, commit, versions
+from dse.session import LAYOUT, Session, about, command_line, commit, read_wanted, versions
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.sureness import beside_the_front, chances_in_words
@@ -337,13 +337,13 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dic
     """The named machines with the same model and traffic, and their templates; those that fail are said and left."""
     from dse.single import answer
 
-    shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "mapping", "format"))]
+    shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "format")) and fits_all(o)]
     points, machines = [], {}
     for name, overrides in along("baselines", (session.config["baselines"] or {}).items()):
         words = [*shared, *(str(o) for o in overrides)]
         try:
             found = template(words)
-            result = answer(found, session.wanted)
+            result = answer(found, read_wanted(found.config["mapping"]))
         except Exception as error:
             warn(f"baseline {name} is left out: {error}", style="")
             continue
@@ -352,6 +352,11 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dic
         points.append(result | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
         machines[name] = found
     return points, machines
+
+
+def fits_all(override: str) -> bool:
+    """False of what a mapping must be, which is the searched machine's; by what mappings are compared is everyone's."""
+    return not override.lstrip("+~").startswith("mapping") or override.startswith("mapping.objective=")
 
 
 def others(goals: Goals, columns: Mapping[str, np.ndarray], front: set[int], seed: int) -> dict[str, Any]:
