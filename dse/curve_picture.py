@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dse.svg import Box, document, rectangle, text, width_of
@@ -66,8 +66,8 @@ def said(value: float) -> str:
     return f"{value * factor:.3g} {unit.removesuffix('x')}".strip()
 
 
-def ticks(across: Axis, up: Axis) -> list[str]:
-    """Lines and numbers of both axes."""
+def ticks(across: Axis, up: Axis, said: Callable[[float], str] = said) -> list[str]:
+    """Lines and numbers of both axes, in the words of `said`."""
     shapes = []
     for value in across.ticks():
         x, words = across.at(value), said(value)
