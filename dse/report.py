@@ -5,14 +5,10 @@ The tables are written here and stand without scripts; report_assets/ holds the 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
-
-from plotly.offline import get_plotlyjs
 
 from dse.report_assets.markup import (
     DASH,
@@ -29,24 +25,24 @@ from dse.report_assets.markup import (
     pairs,
     words,
 )
-from dse.report_assets.view import SHOWN, view_of
+from dse.report_assets.view import view_of, whole
+from dse.report_assumptions import assumptions, kinds
+from dse.report_causes import causes, moves
+from dse.report_front import drawing, legend, line
 from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
-KINDS = ("published", "measured", "third-party", "derived", "assumed", "given")
-FIRM = ("published", "measured", "third-party")
+WANTED = {"maximize": "more", "minimize": "less"}
+SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "page.js")
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:
-    """Write the study as one HTML file that loads nothing from elsewhere; values arrive in SI."""
+    """Write the study as one HTML file that loads nothing from elsewhere; values arrive in SI, and a section that the
+    study lacks is left empty."""
+    study = whole(study)
     view = view_of(study)
-    parts = _head_parts(study) | _table_parts(study, view)
-    raw = {
-        "style": _asset("page.css"),
-        "plotly": get_plotlyjs(),
-        "data": embedded(view),
-        "script": "".join(map(_asset, ("charts.js", "tables.js", "page.js"))),
-    }
+    parts = _head_parts(study) | _front_parts(view) | _table_parts(study, view)
+    raw = {"style": _asset("page.css"), "data": embedded(view), "script": "".join(map(_asset, SCRIPTS))}
     page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
     Path(path).write_text(page, encoding="utf-8")
 
@@ -71,20 +67,26 @@ def _head_parts(study: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _front_parts(view: dict[str, Any]) -> dict[str, str]:
+    """The drawing of the front, where anything is known that could be drawn."""
+    machines = [*view["points"], *view["baselines"]]
+    if not any(value is not None for one in machines for value in one["metrics"].values()):
+        return {"front_drawing": "", "front_legend": "", "front_line": "There is nothing to draw."}
+    return {"front_drawing": drawing(view), "front_legend": legend(view), "front_line": line(view)}
+
+
 def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
-    points, causes, first = view["points"], view["causes"], view["metrics"][view["objectives"][0]]
+    points = view["points"]
     return {
+        "details": "",
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
         "mappings": mappings(study.get("mappings", [])),
-        "legend": _legend(causes["shares"] | causes["energy_shares"]),
-        "bought_legend": _legend(causes["cost_shares"] | causes["carbon_shares"]),
-        "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),
-        "first": " ".join(filter(None, [first["label"], first["unit"] and f"({first['unit']})"])),
-        "causes_line": _leaders(points, causes["shares"]),
-        "assumptions_line": _kinds(study.get("assumptions", [])),
-        "assumptions": _assumptions(study.get("assumptions", [])),
+        "causes": causes(view),
+        "moves": moves(view),
+        "assumptions_line": kinds(study["assumptions"]),
+        "assumptions": assumptions(study["assumptions"]),
     }
 
 
@@ -104,8 +106,10 @@ def _facts(study: dict[str, Any]) -> Html:
 def _goals(study: dict[str, Any]) -> Html:
     def goal(item: dict) -> str:
         unit = f" ({item['unit']})" if item.get("unit") else ""
-        return f"{'more' if item['sense'] == 'maximize' else 'less'} {words(item['name'])}{unit}"
+        return f"{WANTED.get(item.get('sense', ''), '')} {words(item['name'])}{unit}".lstrip()
 
+    if not study["objectives"]:
+        return element("p", "What was wanted is not recorded.", class_="aside")
     limits = [words(name) for name in study.get("constraints", [])]
     within = f" Within the limits of {', '.join(limits)}." if limits else ""
     return element("p", f"Wanted: {'; '.join(map(goal, study['objectives']))}.{within}", class_="aside")
@@ -210,54 +214,3 @@ def _left(value: float | None) -> Html:
     if value is None or value >= 0:
         return cell(value)
     return element("td", f"short by {number(-value)}", class_="number short")
-
-
-def _legend(causes: Iterable[str]) -> Html:
-    return element("ul", *map(_cause, causes), class_="legend")
-
-
-def _cause(name: str, means: str = "") -> Html:
-    colour = f"background:var(--cause-{re.sub('[^a-z0-9-]', '', name.lower())}, var(--muted))"
-    parts = [element("span", class_="swatch", style=colour), element("span", words(name))]
-    return element("li", *parts, *[element("span", means)] * bool(means))
-
-
-def _leaders(points: Sequence[dict], causes: Iterable[str]) -> str:
-    """The sentence that says at how many points each cause takes most of the time."""
-    known = [point["shares"] for point in points if any(point["shares"].values())]
-    if not known:
-        return "There is no point whose time could be split by cause."
-    leaders = Counter(max(causes, key=lambda cause: shares.get(cause, 0.0)) for shares in known)
-    parts = [f"{words(cause)} at {count}" for cause, count in leaders.most_common()]
-    thinned = f" {SHOWN} of them are drawn, evenly spaced in that order." if len(known) > SHOWN else ""
-    return f"The largest cause, over {len(known)} points: {', '.join(parts)}. Sorted by the first objective.{thinned}"
-
-
-# Assumptions.
-
-
-def _kinds(rows: Sequence[dict]) -> str:
-    """The sentence that counts the values by the kind of their source."""
-    counts = Counter(row["kind"] for row in rows)
-    kinds = sorted(counts, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind))
-    return f"{len(rows)} values: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}." if rows else "None recorded."
-
-
-def _assumptions(rows: Sequence[dict]) -> Html:
-    heads = element(
-        "tr", *(element("th", text, scope="col") for text in ("machine", "what", "value", "kind", "source"))
-    )
-    table = element("table", element("thead", heads), element("tbody", *map(_assumption, rows)), id="assumptions-table")
-    return framed(table, "Assumptions") if rows else Html("")
-
-
-def _assumption(row: dict) -> Html:
-    source, key = row.get("cite") or row.get("source") or DASH, row.get("source") if row.get("cite") else ""
-    cells = [
-        element("td", row["machine"], class_="wide"),
-        element("td", element("code", row["path"]), element("small", row.get("file", ""))),
-        element("td", row["value"], class_="value"),
-        element("td", element("span", row["kind"], class_="kind firm" if row["kind"] in FIRM else "kind")),
-        element("td", source, element("small", key) if key else "", class_="wide"),
-    ]
-    return element("tr", *cells, data_kind=row["kind"], data_machine=row["machine"])
