@@ -1,4 +1,4 @@
-"""What a report holds points and baselines against each other by: areas by cause, and what of a space another machine has."""
+"""What a report holds points and baselines against each other by: areas by cause, counterparts of the parameters."""
 
 from __future__ import annotations
 

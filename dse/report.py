@@ -98,7 +98,7 @@ def _facts(study: dict[str, Any]) -> Html:
     space = f"evaluated, of {counts['space']:,} possible" if counts.get("space") else "evaluated"
     labels = {"evaluated": space, "feasible": "feasible", "front": "on the front"}
     facts = [(label, f"{counts[key]:,}") for key, label in labels.items() if counts.get(key) is not None]
-    facts += [("hypervolume", number(study["hypervolume"]))] * (study.get("hypervolume") is not None)
+    facts += [("hypervolume", number(study.get("hypervolume")))] * (study.get("hypervolume") is not None)
     facts += [("in all", f"{number(total)} s")] * (total is not None)
     return pairs(facts, class_="facts")
 
@@ -137,10 +137,16 @@ def _keys(points: Iterable[dict], key: str) -> list[str]:
     return list(dict.fromkeys(name for point in points for name in point[key]))
 
 
+def _differing(points: Sequence[dict], key: str) -> list[str]:
+    """The names whose values are not the same at all points."""
+    return [n for n in _keys(points, key) if len(points) == 1 or len({point[key].get(n) for point in points}) > 1]
+
+
 def _front_table(view: dict[str, Any]) -> Html:
-    """A row for each point: objectives, parameters, mapping, with the units in the heads."""
+    """A row for each point: objectives, and the parameters and degrees that differ, with the units in the heads."""
     points = view["points"]
-    names = {"metrics": view["objectives"], **{key: _keys(points, key) for key in ("parameters", "mapping", "chance")}}
+    names = {"metrics": [name for name in view["objectives"] if name in view["metrics"]]}
+    names |= {key: _differing(points, key) for key in ("parameters", "mapping")} | {"chance": _keys(points, "chance")}
     names = {key: columns for key, columns in names.items() if columns}
     missing = any(point["misses"] for point in points)
     tops = [element("td")] * (1 + missing)
@@ -165,13 +171,18 @@ def _row(point: dict, names: Mapping[str, Sequence[str]], missing: bool) -> Html
 
 
 def _shared(points: Sequence[dict], columns: Mapping[str, Mapping]) -> str:
-    """The sentence that names the parameters that all points have in common."""
-    same = []
-    for name in _keys(points, "parameters"):
-        values = {point["parameters"].get(name) for point in points}
-        if len(values) == 1 and len(points) > 1:
-            same.append(f"{name} = {values.pop()} {columns.get(name, {}).get('unit', '')}".rstrip())
-    return f"All {len(points)} points share {', '.join(same)}." if same else ""
+    """The sentences that name the parameters and the degrees of the mapping that all points have in common."""
+    if len(points) < 2:
+        return ""
+    said = []
+    for key, what in (("parameters", ""), ("mapping", " of the mapping")):
+        differ, same = _differing(points, key), []
+        for name in _keys(points, key):
+            unit = columns.get(name, {}).get("unit", "") if key == "parameters" else ""
+            if name not in differ:
+                same.append(f"{name} = {points[0][key][name]} {unit}".rstrip())
+        said += [f"All {len(points)} points share{what} {', '.join(same)}."] * bool(same)
+    return " ".join(said)
 
 
 def _baselines(view: dict[str, Any]) -> Html:

@@ -1,4 +1,4 @@
-"""The tables below the charts of causes: what every point is made of, and what moves it, for readers without scripts."""
+"""The tables below the charts of causes, which stand without scripts: what every point is made of, what moves it."""
 
 from __future__ import annotations
 
@@ -51,28 +51,38 @@ def _measure(view: Mapping[str, Any], section: str, machines: Sequence[Mapping[s
 
 def _meaning(name: str, text: str) -> Html:
     colour = f"background:var(--cause-{name}, var(--muted))"
-    return element("li", element("span", class_="swatch", style=colour), element("span", words(name)), element("span", text))
+    return element(
+        "li", element("span", class_="swatch", style=colour), element("span", words(name)), element("span", text)
+    )
 
 
 def moves(view: Mapping[str, Any]) -> Html:
-    """What 10 % more of a number does to each objective, of every point whose slopes were taken."""
+    """What 10 % more of a number does to each objective, a table each, of every point whose slopes were taken."""
+    return Html("".join(_moves(view["sensitivity"], name) for name in view["objectives"]))
+
+
+def _moves(found: Mapping[str, Any], objective: str) -> Html:
+    slopes = {point: one["elasticities"].get(objective, {}) for point, one in found.items()}
+    slopes = {point: each for point, each in slopes.items() if each}
+    sizes: dict[str, float] = {}
+    for each in slopes.values():
+        for path, slope in each.items():
+            sizes[path] = max(sizes.get(path, 0.0), abs(slope))
+    if not sizes:
+        return Html("")
+    heads = [element("th", "10 % more of", scope="col", class_="first")]
+    heads += [element("th", point, scope="col", class_="number") for point in slopes]
     rows = [
         element(
             "tr",
-            element("th", point, scope="row", class_="first"),
-            element("td", words(objective)),
-            element("td", element("code", path)),
-            element("td", signed(10 * slope), class_="number"),
+            element("th", element("code", path), scope="row", class_="first"),
+            *(element("td", signed(10 * one[path]) if path in one else "", class_="number") for one in slopes.values()),
         )
-        for point, found in view["sensitivity"].items()
-        for objective, slopes in found["elasticities"].items()
-        for path, slope in slopes.items()
+        for path in sorted(sizes, key=lambda path: -sizes[path])
     ]
-    if not rows:
-        return Html("")
-    heads = ("point", "objective", "number", "for 10 % more of it")
-    top = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
-    return _folded("What moves every point", framed(element("table", top, element("tbody", *rows), class_="small"), "Moves"))
+    table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows), class_="small")
+    title = f"What moves {words(objective)}, by the slopes of each point; the largest eight"
+    return _folded(title, framed(table, title))
 
 
 def _folded(title: str, inside: str) -> Html:

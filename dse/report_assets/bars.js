@@ -59,6 +59,12 @@ function causeLine(shown, section) {
   return told.join(" ");
 }
 
+/* The causes that are there, with their colours. */
+function causeLegend(shown, section) {
+  const there = causesOf(section).filter((cause) => shown.some((point) => point[section][cause] >= 0.003));
+  return make("div", { class: "legend" }, ...there.map((cause) => make("span", {}, make("span", { class: "swatch", style: `background:${causeColour(cause)}` }), label(cause))));
+}
+
 /* A ratio in words: times where it is large, per cent where it is small. */
 function compared(ratio) {
   if (Math.abs(ratio - 1) < 0.005) return "as much";
@@ -89,7 +95,7 @@ function drawCauses(point) {
   const box = $("cause-charts");
   const width = columnWidth(box);
   box.replaceChildren(...measures().filter((section) => shown.some((one) => known(one, section))).map((section) => make("figure", {},
-    make("h4", {}, TITLES[section]), causeFigure(shown, section, width), make("figcaption", {}, causeLine(shown, section)), folded(causeTable(shown, section), `${TITLES[section]} as a table`))));
+    make("h4", {}, TITLES[section]), causeFigure(shown, section, width), causeLegend(shown, section), make("figcaption", {}, causeLine(shown, section)), folded(causeTable(shown, section), `${TITLES[section]} as a table`))));
 }
 
 /* The width of one of the charts that stand side by side. */

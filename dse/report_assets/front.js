@@ -141,18 +141,17 @@ function markOf(point, { x, y }, colour) {
 function stepMark(event, point) {
   if (event.key === "Enter" || event.key === " ") { event.preventDefault(); select(point.name); return; }
   const up = event.key === "ArrowUp" || event.key === "ArrowDown";
-  const order = shownMarks.filter((one) => one).sort((a, b) => a.metrics[up ? state.y : state.x] - b.metrics[up ? state.y : state.x]);
+  const panel = event.currentTarget.closest("svg");
+  const order = shownIn.get(panel).toSorted((a, b) => a.metrics[up ? state.y : state.x] - b.metrics[up ? state.y : state.x]);
   const here = order.indexOf(point);
   const to = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1, Home: 0, End: order.length - 1 }[event.key];
   if (to === undefined) return;
   event.preventDefault();
-  focusMark(order[Math.max(0, Math.min(to, order.length - 1))].name);
+  focusMark(order[Math.max(0, Math.min(to, order.length - 1))].name, panel);
 }
 
-let shownMarks = [];
-
-function focusMark(name) {
-  const marks = [...document.querySelectorAll("#front-plot .mark")];
+function focusMark(name, panel) {
+  const marks = [...panel.querySelectorAll(".mark")];
   for (const one of marks) one.setAttribute("tabindex", one.dataset.name === name ? 0 : -1);
   marks.find((one) => one.dataset.name === name)?.focus();
 }
@@ -168,12 +167,13 @@ function names(shown, axes) {
   return order.flatMap((i) => {
     const [[a, b], length] = [places[i], wide(shown[i].name, small) + 2];
     const spots = [[10, 4], [-10 - length, 4], [-length / 2, -11], [-length / 2, 20], [8, -9], [-8 - length, -9], [8, 17], [-8 - length, 17],
-                   [-length / 2, -24], [-length / 2, 33], [14, -22], [-14 - length, -22], [14, 30], [-14 - length, 30]];
+                   [-length / 2, -24], [-length / 2, 33], [14, -22], [-14 - length, -22], [14, 30], [-14 - length, 30], [-12, 19], [-12, -11], [12 - length, 19], [12 - length, -11]];
     const boxes = spots.map(([dx, dy]) => [a + dx - 1, b + dy - small + 1, a + dx + length + 1, b + dy + 3]);
     const inside = (box) => box[0] >= axes.left + 2 && box[2] <= axes.right && box[1] >= axes.top && box[3] <= axes.bottom - 2;
     const cost = (box) => taken.reduce((sum, other, k) => sum + (k === i ? 0 : over(box, other)), 0) + (inside(box) ? 0 : 1e5);
     const costs = boxes.map(cost);
-    const least = costs.indexOf(Math.min(...costs));
+    const far = ([dx, dy]) => Math.abs(dy - 4) > 18;
+    const least = costs.reduce((best, sum, k) => (sum + (far(spots[k]) ? 60 : 0) < costs[best] + (far(spots[best]) ? 60 : 0) ? k : best), 0);
     if (costs[least] > 0 && rank(shown[i]) > 1) return [];
     taken.push(boxes[least]);
     return [text(a + spots[least][0], b + spots[least][1], shown[i].name,
@@ -181,33 +181,64 @@ function names(shown, axes) {
   });
 }
 
-function drawFront() {
-  const plot = $("front-plot");
-  const had = document.activeElement?.closest?.("#front-plot .mark")?.dataset.name;
-  const [width, height] = [plot.clientWidth, narrow() ? 400 : 540];
+const shownIn = new WeakMap(); // panel -> the points and baselines that it shows
+
+/* One panel: the chart in one frame. */
+function panel(width, height, id) {
   const axes = frontAxes(width, height);
   const colour = colouring(state.colour);
   const inside = (point) => {
     const [a, b] = [axes.x.at(point.metrics[state.x]), axes.y.at(point.metrics[state.y])];
     return a >= axes.left - 1 && a <= axes.right + 1 && b >= axes.top - 1 && b <= axes.bottom + 1;
   };
-  shownMarks = machines.filter((point) => onAxes(point) && (!state.logX || point.metrics[state.x] > 0) && (!state.logY || point.metrics[state.y] > 0) && inside(point));
-  const order = [...shownMarks].sort((a, b) => (a.name === state.selected) - (b.name === state.selected));
-  const clip = svg("clipPath", { id: "front-clip" }, svg("rect", { x: axes.left, y: axes.top, width: axes.right - axes.left, height: axes.bottom - axes.top }));
-  const catcher = svg("rect", { x: axes.left, y: axes.top, width: axes.right - axes.left, height: axes.bottom - axes.top, class: "catch" });
-  const drawn = picture(width, height, "", svg("defs", {}, clip), ...grid(axes), catcher,
-    svg("g", { "clip-path": "url(#front-clip)" }, ...cloud("infeasible", axes), ...cloud("feasible", axes), ...edge(axes), ...spreads(axes)),
-    ...order.map((point) => markOf(point, axes, colour)), svg("g", { class: "names", "aria-hidden": "true" }, ...names(shownMarks, axes)));
+  const shown = machines.filter((point) => onAxes(point) && (!state.logX || point.metrics[state.x] > 0) && (!state.logY || point.metrics[state.y] > 0) && inside(point));
+  const order = [...shown].sort((a, b) => (a.name === state.selected) - (b.name === state.selected));
+  const inner = { x: axes.left, y: axes.top, width: axes.right - axes.left, height: axes.bottom - axes.top };
+  const catcher = svg("rect", { ...inner, class: "catch" });
+  const drawn = picture(width, height, "", svg("defs", {}, svg("clipPath", { id }, svg("rect", inner))), ...grid(axes), catcher,
+    svg("g", { "clip-path": `url(#${id})` }, ...cloud("infeasible", axes), ...cloud("feasible", axes), ...edge(axes), ...spreads(axes)),
+    ...order.map((point) => markOf(point, axes, colour)), svg("g", { class: "names", "aria-hidden": "true" }, ...names(shown, axes)));
   drawn.setAttribute("aria-label", `The front: ${titleOf(state.x)} across, ${titleOf(state.y)} up`);
   drawn.setAttribute("aria-describedby", "front-line");
   catcher.addEventListener("pointerdown", (event) => startZoom(event, drawn, axes));
   drawn.addEventListener("dblclick", unzoom);
-  drawn.addEventListener("keydown", (event) => { if (event.key === "Escape") unzoom(); });
-  plot.replaceChildren(drawn);
-  const first = shownMarks.find((point) => point.name === state.selected) ?? shownMarks[0];
+  const first = shown.find((point) => point.name === state.selected) ?? shown[0];
   if (first) drawn.querySelector(`.mark[data-name="${CSS.escape(first.name)}"]`).setAttribute("tabindex", 0);
-  if (had) focusMark(had);
-  $("front-line").textContent = frontLine();
+  shownIn.set(drawn, shown);
+  return drawn;
+}
+
+/* Whether the front takes so little of its frame that it is shown by itself too. */
+function small() {
+  if (state.frame === "front" || state.zoom || study.points.filter(onAxes).length < 3) return false;
+  const share = (name, log) => {
+    const f = log ? Math.log : (value) => value;
+    const size = (values) => f(Math.max(...values)) - f(Math.min(...values));
+    return size(metricsOf(study.points.filter(onAxes), name)) / (size(framed(name)) || 1);
+  };
+  return share(state.x, state.logX) * share(state.y, state.logY) < 0.2;
+}
+
+function within(frame, draw) {
+  const kept = state.frame;
+  state.frame = frame;
+  const drawn = draw();
+  state.frame = kept;
+  return drawn;
+}
+
+function drawFront() {
+  const plot = $("front-plot");
+  const had = document.activeElement?.closest?.("#front-plot .mark");
+  const place = had ? [...plot.querySelectorAll("svg")].indexOf(had.closest("svg")) : 0;
+  const [two, whole, height] = [small(), plot.clientWidth, narrow() ? 400 : 540];
+  const side = two && whole >= 900;
+  const panels = [panel(side ? Math.floor(0.55 * whole) : whole, height, "front-clip")];
+  if (two) panels.push(within("front", () => panel(side ? Math.floor(0.45 * whole) - 12 : whole, height, "near-clip")));
+  plot.classList.toggle("two", side);
+  plot.replaceChildren(...panels.map((drawn, i) => (two ? make("div", {}, make("p", { class: "panel-title" }, i ? "The front alone" : sentence($("frame").selectedOptions[0]?.text ?? "")), drawn) : drawn)));
+  if (had) focusMark(had.dataset.name, panels[place] ?? panels[0]);
+  $("front-line").textContent = frontLine(shownIn.get(panels[0]));
 }
 
 /* A dragged rectangle becomes the frame. */
@@ -246,14 +277,14 @@ function unzoom() {
 }
 
 /* What the chart says, in sentences. */
-function frontLine() {
+function frontLine(shown) {
   const what = study.front ? "on the front" : "nearest to feasible";
   const parts = [`Modelled: ${study.points.length} ${study.points.length === 1 ? "point" : "points"} ${what}, ${study.baselines.length} baselines.`,
                  ...(state.x === state.y ? [state.x] : [state.x, state.y]).map(endsOf), trade(), beaten(), spreadWords()];
   const drawn = ["feasible", "infeasible"].some((kind) => othersOf(kind, state.x).length && othersOf(kind, state.y).length);
   const rest = ["feasible", "infeasible"].some((kind) => Object.keys(study.others[kind] ?? {}).length);
   if (rest && !drawn) parts.push("The other points are known by the objectives alone and are not drawn on these axes.");
-  const unseen = machines.filter(onAxes).length - shownMarks.length;
+  const unseen = machines.filter(onAxes).length - shown.length;
   if (unseen) parts.push(`${unseen} marks lie outside the frame.`);
   return parts.filter(Boolean).join(" ");
 }

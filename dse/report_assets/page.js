@@ -224,6 +224,7 @@ function start() {
   drawAll();
   let timer;
   addEventListener("resize", () => { clearTimeout(timer); timer = setTimeout(drawAll, 120); });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") unzoom(); });
   addEventListener("hashchange", () => { const point = hashed(); if (point) select(point.name); });
 }
 

@@ -176,7 +176,7 @@ function lineOf(point, along, y, colour) {
 
 function parallelLine() {
   const kept = study.points.filter(passes);
-  if (!limits.size) return `All ${study.points.length} points on ${AXES.length} axes; the line of ${state.selected ?? "none"} is the dark one.${grouped()}`;
+  if (!limits.size) return `All ${study.points.length} points on ${AXES.length} axes; the line of ${state.selected ?? "none"} is the thick one.${grouped()}`;
   const within = [...limits].map(([name, [from, to]]) => {
     const axis = AXES.find((one) => one.name === name);
     return `${axis.title} from ${valueAt(axis, from)} to ${valueAt(axis, to)}`;

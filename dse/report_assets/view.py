@@ -89,8 +89,11 @@ def _point(point: Mapping[str, Any], places: Mapping[str, Mapping]) -> dict[str,
         ends = [_scaled(found.get(share), places["metrics"].get(name, {})) for share in ("p5", "p95")]
         if None not in ends:
             row["bounds"][name] = ends
-    for key in ("parameters", "mapping", "chance", "counterparts"):
+    for key in ("parameters", "mapping", "counterparts"):
         row[key] = {name: _tidy(value) for name, value in (point.get(key) or {}).items()}
+    row["chance"] = {
+        name: f"{value:.3g}" for name, value in (point.get("chance") or {}).items() if _finite(value) is not None
+    }
     for key in MEASURES:
         row[key] = {name: _digits(_finite(value) or 0.0) for name, value in (point.get(key) or {}).items()}
     return row
