@@ -19,7 +19,7 @@ from dse.schema import nearest
 from hw.units import Rule
 
 PLACES = ("weights", "cache")
-PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
+PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint")
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def study_of(count: int = 12, others: int = 200) -> dict[str, Any]:
         "command": "dse experiment=sram_or_3d_dram search.trials=2048",
         "created": "2026-11-21T23:10:00",
         "seed": 1,
-        "versions": {"inferscape": "0.1.0", "jax": "0.10.2", "plotly": "7.1.0"},
+        "versions": {"inferscape": "0.1.0", "jax": "0.10.2"},
         "commit": "abc123",
         "counts": {"evaluated": 2048, "feasible": 1400, "front": count, "space": 46080},
         "seconds": {"total": 31.2, "search": 20.0, "evaluate": 6.1, "sampler": 12.3},
