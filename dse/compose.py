@@ -150,12 +150,6 @@ class Origin:
         except Exception:  # an unexpected layout must not hide the error that is being reported
             return path
 
-    def option(self, group: str) -> str | None:
-        """The file that a group of the configuration took, `fabrex` of `hw/fabric`; None where it took none."""
-        chosen = [Path(shown) for _, shown, _ in self._files]
-        named = [path.stem for path in chosen if path.parent.as_posix().endswith(f"conf/{group}")]
-        return named[-1] if named else None
-
     def _in_files(self, path: str) -> str:
         for prefix, shown, content in reversed(self._files):
             inside = path.removeprefix(prefix) if path.startswith(prefix) else ""

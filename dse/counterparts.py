@@ -22,7 +22,7 @@ AREAS = {
 
 def areas(candidate: Candidate) -> DieArea:
     """Square metres of all compute dies of a candidate by what takes them; their sum is `silicon_area`."""
-    systems = [(1.0, candidate.hw)]
+    systems: list[tuple[Any, Any]] = [(1.0, candidate.hw)]
     if candidate.prefill is not None:
         systems.append((candidate.prefill.machines, candidate.prefill.hw))
     if candidate.draft is not None and candidate.draft.hw is not None:

@@ -236,7 +236,7 @@ function drawFront() {
   const panels = [panel(side ? Math.floor(0.55 * whole) : whole, height, "front-clip")];
   if (two) panels.push(within("front", () => panel(side ? Math.floor(0.45 * whole) - 12 : whole, height, "near-clip")));
   plot.classList.toggle("two", side);
-  plot.replaceChildren(...panels.map((drawn, i) => (two ? make("div", {}, make("p", { class: "panel-title" }, i ? "The front alone" : sentence($("frame").selectedOptions[0]?.text ?? "")), drawn) : drawn)));
+  plot.replaceChildren(...panels.map((drawn, i) => (two ? make("div", {}, make("p", { class: "panel-title" }, i ? `The ${study.front ? "front" : "nearest"} alone` : sentence($("frame").selectedOptions[0]?.text ?? "")), drawn) : drawn)));
   if (had) focusMark(had.dataset.name, panels[place] ?? panels[0]);
   $("front-line").textContent = frontLine(shownIn.get(panels[0]));
 }
@@ -316,7 +316,7 @@ function beaten() {
   if (!study.front || senses.includes(undefined) || !known.length || state.x === state.y) return "";
   const lost = known.filter((base) => study.points.some((point) => onAxes(point)
     && senses.every((sense, i) => sense * point.metrics[[state.x, state.y][i]] < sense * base.metrics[[state.x, state.y][i]])));
-  return `${lost.length === known.length ? (known.length > 1 ? `All ${known.length} baselines are` : "The baseline is") : `${lost.length} of ${known.length} baselines ${lost.length === 1 ? "is" : "are"}`} beaten on both axes by a point of the front.`;
+  return `${lost.length === known.length ? (known.length > 2 ? `All ${known.length} baselines are` : known.length > 1 ? "Both baselines are" : "The baseline is") : `${lost.length} of ${known.length} baselines ${lost.length === 1 ? "is" : "are"}`} beaten on both axes by a point of the front.`;
 }
 
 function spreadWords() {

@@ -111,7 +111,7 @@ function drawParallel() {
   const plot = $("parallel-plot");
   const had = document.activeElement?.closest?.("#parallel-plot .handle");
   const [width, small] = [plot.clientWidth, narrow()];
-  const left = small ? 16 : Math.min(300, 24 + Math.max(...AXES.map((axis) => wide(axis.title, 12.5))));
+  const left = small ? 16 : Math.min(340, 30 + Math.max(...AXES.map((axis) => wide(axis.title, 12.5))));
   const [right, step, top] = [width - 20, small ? 66 : 54, small ? 34 : 22];
   const height = top + step * (AXES.length - 1) + 34;
   const along = scaleOf([0, 1], false, left, right);
@@ -181,7 +181,7 @@ function parallelLine() {
     const axis = AXES.find((one) => one.name === name);
     return `${axis.title} from ${valueAt(axis, from)} to ${valueAt(axis, to)}`;
   });
-  const names = kept.length ? `: ${listed(kept.slice(0, 12).map((point) => point.name))}${kept.length > 12 ? " ..." : ""}` : "";
+  const names = kept.length ? `: ${listed([...kept.slice(0, 16).map((point) => point.name), ...(kept.length > 16 ? [`${kept.length - 16} more`] : [])])}` : "";
   return `${kept.length} of ${study.points.length} points have ${listed(within)}${names}.`;
 }
 

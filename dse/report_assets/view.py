@@ -28,8 +28,8 @@ def whole(study: Mapping[str, Any]) -> dict[str, Any]:
     """The study with every section that a page reads: of older or damaged ones the missing are empty, and objectives
     and units that are nowhere said are those of the points."""
     found = dict(study)
-    for names, empty in ((TEXTS, ""), (LISTS, []), (MAPS, {})):
-        found |= {name: study.get(name) or type(empty)(empty) for name in names}
+    found |= {name: study.get(name) or "" for name in TEXTS}
+    found |= {name: study.get(name) or [] for name in LISTS} | {name: study.get(name) or {} for name in MAPS}
     found["title"] = found["title"] or "A study"
     for place in ("front", "nearest", "baselines"):
         found[place] = [{"name": f"{place} {i + 1}", **one} for i, one in enumerate(found[place])]
