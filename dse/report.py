@@ -164,7 +164,7 @@ def _front_table(view: dict[str, Any]) -> Html:
 
 
 def _row(point: dict, names: Mapping[str, Sequence[str]], missing: bool) -> Html:
-    cells = [element("th", point["name"], scope="row", class_="first")] + [cell(point["misses"])] * missing
+    cells = [element("th", point["name"], scope="row", class_="first")] + [cell(point["misses"], "wide")] * missing
     for key, columns in names.items():
         cells += [cell(point[key].get(name), *["starts"] * (name == columns[0])) for name in columns]
     return element("tr", *cells, data_point=point["name"], tabindex=0)

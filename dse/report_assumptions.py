@@ -37,7 +37,8 @@ def assumptions(rows: Sequence[Mapping[str, Any]]) -> Html:
 
 
 def _assumption(row: Mapping[str, Any]) -> Html:
-    source, key = row.get("cite") or row.get("source") or DASH, row.get("source") if row.get("cite") else ""
+    source, key = row.get("cite") or row.get("source") or DASH, row.get("source") or ""
+    key = "" if key.endswith(source) else key  # `derived: how` is told already
     kind, machine = row.get("kind", "unknown"), row.get("machine", "")
     cells = [
         element("td", machine, class_="wide"),

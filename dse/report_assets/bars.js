@@ -173,7 +173,7 @@ function drawTornado(point) {
   $("tornado-note").textContent = found
     ? "What 10\u00a0% more of each number does to an objective, by its slope, the mapping and all else held; the largest eight. Full bars better the objective, hatched ones worsen it."
     : any ? `Slopes were taken of ${Object.keys(study.sensitivity).length} points, not of ${point.name}: ${Object.keys(study.sensitivity).join(", ")}.`
-      : "Slopes were not taken in this run; elasticities=true takes them, at some seconds of compilation and two seconds of a core:";
+      : "Slopes were not taken in this run; elasticities=true takes them:";
   const width = columnWidth(box);
   box.replaceChildren(...(found ? study.objectives.filter((name) => slopesOf(name).length).map((name) => make("figure", {},
     make("h4", {}, sentence(label(name))), tornado(name, width), make("figcaption", {}, tornadoLine(name)), folded(tornadoTable(name), `${sentence(label(name))} as a table`))) : []));
