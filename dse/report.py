@@ -5,14 +5,10 @@ The tables are written here and stand without scripts; report_assets/ holds the 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any
-
-from plotly.offline import get_plotlyjs
 
 from dse.report_assets.markup import (
     DASH,
@@ -29,24 +25,24 @@ from dse.report_assets.markup import (
     pairs,
     words,
 )
-from dse.report_assets.view import SHOWN, view_of
+from dse.report_assets.view import view_of, whole
+from dse.report_assumptions import assumptions, kinds
+from dse.report_causes import causes, moves
+from dse.report_front import drawing, legend, line
 from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
-KINDS = ("published", "measured", "third-party", "derived", "assumed", "given")
-FIRM = ("published", "measured", "third-party")
+WANTED = {"maximize": "more", "minimize": "less"}
+SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "page.js")
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:
-    """Write the study as one HTML file that loads nothing from elsewhere; values arrive in SI."""
+    """Write the study as one HTML file that loads nothing from elsewhere; values arrive in SI, and a section that the
+    study lacks is left empty."""
+    study = whole(study)
     view = view_of(study)
-    parts = _head_parts(study) | _table_parts(study, view)
-    raw = {
-        "style": _asset("page.css"),
-        "plotly": get_plotlyjs(),
-        "data": embedded(view),
-        "script": "".join(map(_asset, ("charts.js", "tables.js", "page.js"))),
-    }
+    parts = _head_parts(study) | _front_parts(view) | _table_parts(study, view)
+    raw = {"style": _asset("page.css"), "data": embedded(view), "script": "".join(map(_asset, SCRIPTS))}
     page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
     Path(path).write_text(page, encoding="utf-8")
 
@@ -71,20 +67,26 @@ def _head_parts(study: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _front_parts(view: dict[str, Any]) -> dict[str, str]:
+    """The drawing of the front, where anything is known that could be drawn."""
+    machines = [*view["points"], *view["baselines"]]
+    if not any(value is not None for one in machines for value in one["metrics"].values()):
+        return {"front_drawing": "", "front_legend": "", "front_line": "There is nothing to draw."}
+    return {"front_drawing": drawing(view), "front_legend": legend(view), "front_line": line(view)}
+
+
 def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
-    points, causes, first = view["points"], view["causes"], view["metrics"][view["objectives"][0]]
+    points = view["points"]
     return {
+        "details": "",
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
         "mappings": mappings(study.get("mappings", [])),
-        "legend": _legend(causes["shares"] | causes["energy_shares"]),
-        "bought_legend": _legend(causes["cost_shares"] | causes["carbon_shares"]),
-        "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),
-        "first": " ".join(filter(None, [first["label"], first["unit"] and f"({first['unit']})"])),
-        "causes_line": _leaders(points, causes["shares"]),
-        "assumptions_line": _kinds(study.get("assumptions", [])),
-        "assumptions": _assumptions(study.get("assumptions", [])),
+        "causes": causes(view),
+        "moves": moves(view),
+        "assumptions_line": kinds(study["assumptions"]),
+        "assumptions": assumptions(study["assumptions"]),
     }
 
 
@@ -96,7 +98,7 @@ def _facts(study: dict[str, Any]) -> Html:
     space = f"evaluated, of {counts['space']:,} possible" if counts.get("space") else "evaluated"
     labels = {"evaluated": space, "feasible": "feasible", "front": "on the front"}
     facts = [(label, f"{counts[key]:,}") for key, label in labels.items() if counts.get(key) is not None]
-    facts += [("hypervolume", number(study["hypervolume"]))] * (study.get("hypervolume") is not None)
+    facts += [("hypervolume", number(study.get("hypervolume")))] * (study.get("hypervolume") is not None)
     facts += [("in all", f"{number(total)} s")] * (total is not None)
     return pairs(facts, class_="facts")
 
@@ -104,8 +106,10 @@ def _facts(study: dict[str, Any]) -> Html:
 def _goals(study: dict[str, Any]) -> Html:
     def goal(item: dict) -> str:
         unit = f" ({item['unit']})" if item.get("unit") else ""
-        return f"{'more' if item['sense'] == 'maximize' else 'less'} {words(item['name'])}{unit}"
+        return f"{WANTED.get(item.get('sense', ''), '')} {words(item['name'])}{unit}".lstrip()
 
+    if not study["objectives"]:
+        return element("p", "What was wanted is not recorded.", class_="aside")
     limits = [words(name) for name in study.get("constraints", [])]
     within = f" Within the limits of {', '.join(limits)}." if limits else ""
     return element("p", f"Wanted: {'; '.join(map(goal, study['objectives']))}.{within}", class_="aside")
@@ -133,10 +137,16 @@ def _keys(points: Iterable[dict], key: str) -> list[str]:
     return list(dict.fromkeys(name for point in points for name in point[key]))
 
 
+def _differing(points: Sequence[dict], key: str) -> list[str]:
+    """The names whose values are not the same at all points."""
+    return [n for n in _keys(points, key) if len(points) == 1 or len({point[key].get(n) for point in points}) > 1]
+
+
 def _front_table(view: dict[str, Any]) -> Html:
-    """A row for each point: objectives, parameters, mapping, with the units in the heads."""
+    """A row for each point: objectives, and the parameters and degrees that differ, with the units in the heads."""
     points = view["points"]
-    names = {"metrics": view["objectives"], **{key: _keys(points, key) for key in ("parameters", "mapping", "chance")}}
+    names = {"metrics": [name for name in view["objectives"] if name in view["metrics"]]}
+    names |= {key: _differing(points, key) for key in ("parameters", "mapping")} | {"chance": _keys(points, "chance")}
     names = {key: columns for key, columns in names.items() if columns}
     missing = any(point["misses"] for point in points)
     tops = [element("td")] * (1 + missing)
@@ -154,20 +164,25 @@ def _front_table(view: dict[str, Any]) -> Html:
 
 
 def _row(point: dict, names: Mapping[str, Sequence[str]], missing: bool) -> Html:
-    cells = [element("th", point["name"], scope="row", class_="first")] + [cell(point["misses"])] * missing
+    cells = [element("th", point["name"], scope="row", class_="first")] + [cell(point["misses"], "wide")] * missing
     for key, columns in names.items():
         cells += [cell(point[key].get(name), *["starts"] * (name == columns[0])) for name in columns]
     return element("tr", *cells, data_point=point["name"], tabindex=0)
 
 
 def _shared(points: Sequence[dict], columns: Mapping[str, Mapping]) -> str:
-    """The sentence that names the parameters that all points have in common."""
-    same = []
-    for name in _keys(points, "parameters"):
-        values = {point["parameters"].get(name) for point in points}
-        if len(values) == 1 and len(points) > 1:
-            same.append(f"{name} = {values.pop()} {columns.get(name, {}).get('unit', '')}".rstrip())
-    return f"All {len(points)} points share {', '.join(same)}." if same else ""
+    """The sentences that name the parameters and the degrees of the mapping that all points have in common."""
+    if len(points) < 2:
+        return ""
+    said = []
+    for key, what in (("parameters", ""), ("mapping", " of the mapping")):
+        differ, same = _differing(points, key), []
+        for name in _keys(points, key):
+            unit = columns.get(name, {}).get("unit", "") if key == "parameters" else ""
+            if name not in differ:
+                same.append(f"{name} = {points[0][key][name]} {unit}".rstrip())
+        said += [f"All {len(points)} points share{what} {', '.join(same)}."] * bool(same)
+    return " ".join(said)
 
 
 def _baselines(view: dict[str, Any]) -> Html:
@@ -210,54 +225,3 @@ def _left(value: float | None) -> Html:
     if value is None or value >= 0:
         return cell(value)
     return element("td", f"short by {number(-value)}", class_="number short")
-
-
-def _legend(causes: Iterable[str]) -> Html:
-    return element("ul", *map(_cause, causes), class_="legend")
-
-
-def _cause(name: str, means: str = "") -> Html:
-    colour = f"background:var(--cause-{re.sub('[^a-z0-9-]', '', name.lower())}, var(--muted))"
-    parts = [element("span", class_="swatch", style=colour), element("span", words(name))]
-    return element("li", *parts, *[element("span", means)] * bool(means))
-
-
-def _leaders(points: Sequence[dict], causes: Iterable[str]) -> str:
-    """The sentence that says at how many points each cause takes most of the time."""
-    known = [point["shares"] for point in points if any(point["shares"].values())]
-    if not known:
-        return "There is no point whose time could be split by cause."
-    leaders = Counter(max(causes, key=lambda cause: shares.get(cause, 0.0)) for shares in known)
-    parts = [f"{words(cause)} at {count}" for cause, count in leaders.most_common()]
-    thinned = f" {SHOWN} of them are drawn, evenly spaced in that order." if len(known) > SHOWN else ""
-    return f"The largest cause, over {len(known)} points: {', '.join(parts)}. Sorted by the first objective.{thinned}"
-
-
-# Assumptions.
-
-
-def _kinds(rows: Sequence[dict]) -> str:
-    """The sentence that counts the values by the kind of their source."""
-    counts = Counter(row["kind"] for row in rows)
-    kinds = sorted(counts, key=lambda kind: (KINDS.index(kind) if kind in KINDS else len(KINDS), kind))
-    return f"{len(rows)} values: {', '.join(f'{counts[kind]} {kind}' for kind in kinds)}." if rows else "None recorded."
-
-
-def _assumptions(rows: Sequence[dict]) -> Html:
-    heads = element(
-        "tr", *(element("th", text, scope="col") for text in ("machine", "what", "value", "kind", "source"))
-    )
-    table = element("table", element("thead", heads), element("tbody", *map(_assumption, rows)), id="assumptions-table")
-    return framed(table, "Assumptions") if rows else Html("")
-
-
-def _assumption(row: dict) -> Html:
-    source, key = row.get("cite") or row.get("source") or DASH, row.get("source") if row.get("cite") else ""
-    cells = [
-        element("td", row["machine"], class_="wide"),
-        element("td", element("code", row["path"]), element("small", row.get("file", ""))),
-        element("td", row["value"], class_="value"),
-        element("td", element("span", row["kind"], class_="kind firm" if row["kind"] in FIRM else "kind")),
-        element("td", source, element("small", key) if key else "", class_="wide"),
-    ]
-    return element("tr", *cells, data_kind=row["kind"], data_machine=row["machine"])

@@ -16,6 +16,7 @@ from dse.commands import design_overrides, kept, mapping_overrides, rebuild
 from dse.compose import SECTIONS, SOMETIMES, Origin
 from dse.concrete import concrete
 from dse.console import warn
+from dse.counterparts import area_columns, area_shares, complete
 from dse.effects import HELD, sensitivity
 from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
@@ -203,7 +204,8 @@ def describe(
     if not len(front):
         said.insert(1, opening_words(opening, len(designs), opened.illegal))
     said += moving
-    shown = display([*points, *bases]) | {"parameters": parameter_units(problem)}
+    shown = display([*points, *bases]) | {"area_shares": area_columns(), "parameters": parameter_units(problem)}
+    complete(problem, bases, machines, shown["parameters"])
     config = session.config
     said += chances_in_words(points, config)
     return {
@@ -281,6 +283,7 @@ def design_point(
     extra = design_overrides(problem, designs[row]) + mapping_overrides(answers["mapping"], problem.wanted.batch > 0)
     return answers | {
         "name": name,
+        "area_shares": area_shares(concrete(problem, designs[row])),
         "parameters": displayed(problem, designs[row]),
         "command": rebuild(session.experiment, session.overrides, session.folders, extra),
         "violations": in_words(missing(concrete(problem, designs[row]), answers, goals.constraints)),

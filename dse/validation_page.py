@@ -5,38 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
+from pathlib import Path
+from statistics import median
+from string import Template
 from typing import Any
 
 from dse.console import digits
+from dse.report_assets.markup import Html, element, framed, html, words
 from dse.validate import EXCLUDED, FITTED, Row, Validation, reasons
 
+ASSETS = Path(__file__).parent / "report_assets"
 SIDE, LEFT, BOTTOM, TOP = 300, 58, 40, 8  # pixels of a panel's square and of what is around it
-MOST_COLOURS = 8  # kinds beyond share the last
-COLOURS = (
-    ("#2f6db5", "#6fa8ea"), ("#c8562b", "#f08a5d"), ("#3f8f55", "#72c48a"), ("#8a5bb0", "#bb94dd"),
-    ("#b58a1b", "#dcb659"), ("#1f8f93", "#5cc6c9"), ("#b4436c", "#e583a6"), ("#6b7785", "#a2aebb"),
-)  # fmt: skip
-STYLE = """
-:root{color-scheme:light dark;--page:#fff;--ink:#1b2631;--pale:#5a6876;--line:#d5dde5;--even:#f3f6f9;LIGHT}
-@media (prefers-color-scheme:dark){:root{--page:#14191f;--ink:#e8edf2;--pale:#9fb0c0;--line:#35404b;--even:#1b222a;
-DARK}}
-body{margin:0 auto;max-width:1400px;padding:16px;background:var(--page);color:var(--ink);
-font:15px/1.45 Helvetica,Arial,'Liberation Sans',sans-serif;overflow-wrap:anywhere}
-h1{font-size:22px;margin:0 0 4px}h2{font-size:17px;margin:26px 0 8px}p{margin:4px 0;max-width:75ch}
-.pale{color:var(--pale)}
-.panels{display:grid;gap:18px;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr))}
-figure{margin:0}figcaption{font-weight:bold;margin-bottom:2px}svg{width:100%;height:auto;display:block}
-svg text{fill:var(--pale);font-size:11px}.frame{fill:none;stroke:var(--line)}
-.same{stroke:var(--ink);stroke-dasharray:4 3}
-.grid{stroke:var(--line);stroke-width:.6}circle{fill-opacity:.55;stroke-opacity:.9;stroke-width:1}
-circle.fitted{fill-opacity:0}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}
-th,td{padding:3px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child{text-align:left;white-space:normal;min-width:130px}tr:nth-child(even){background:var(--even)}
-.legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:8px 0}
-.legend svg{flex:none;width:12px;height:12px;display:inline-block}
-td.why{text-align:left;white-space:normal}
-"""
+COLOURS = ("kind-0", "kind-1", "kind-2", "kind-3", "kind-4", "kind-5", "cause-cache", "kind-6")  # of page.css
+MOST_COLOURS = len(COLOURS)  # kinds beyond share the last
 
 
 def page(found: Validation, content: Mapping[str, Any]) -> str:
@@ -48,24 +29,18 @@ def page(found: Validation, content: Mapping[str, Any]) -> str:
         panel(name, [row for row in kept if row.quantity == name], classes)
         for name, _ in Counter(row.quantity for row in kept).most_common()
     ]
-    body = [
-        f"<h1>Measured against modelled: {escape(str(content['suite']))}</h1>",
-        f'<p class="pale">{escape(str(content["data"]))}</p>',
-        *(f"<p>{escape(words)}</p>" for words in headline(content)),
-        legend(classes, any(row.role == FITTED for row in kept)),
-        f'<div class="panels">{"".join(panels)}</div>',
-        *(errors_table(name, groups) for name, groups in content["groups"].items()),
-        skipped_table(found.rows),
-    ]
-    colours = ["".join(f"--c{i}:{pair[way]};" for i, pair in enumerate(COLOURS)) for way in range(2)]
-    marks = "".join(f".c{i}{{fill:var(--c{i});stroke:var(--c{i})}}" for i in range(len(COLOURS)))
-    style = STYLE.replace("LIGHT", colours[0]).replace("DARK", colours[1]) + marks
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Validation: {escape(str(content['suite']))}</title><style>{style}</style></head>"
-        f"<body>{''.join(body)}</body></html>\n"
-    )
+    parts = {
+        "suite": content["suite"],
+        "data": content["data"],
+        "headline": Html("".join(element("p", told, class_="headline") for told in headline(content))),
+        "legend": legend(classes, any(row.role == FITTED for row in kept)),
+        "panels": Html("".join(panels)),
+        "tables": Html("".join(errors_table(name, groups) for name, groups in content["groups"].items())),
+        "skipped": skipped_table(found.rows),
+    }
+    style = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "validation.css"))
+    template = Template((ASSETS / "validation.html").read_text(encoding="utf-8"))
+    return template.substitute({name: html(part) for name, part in parts.items()} | {"style": style})
 
 
 def headline(content: Mapping[str, Any]) -> list[str]:
@@ -81,18 +56,27 @@ def headline(content: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def legend(classes: Mapping[str, int], fitted: bool) -> str:
+def colour(index: int) -> str:
+    """The colour of a kind of rows."""
+    return f"--row:var(--{COLOURS[index]})"
+
+
+def legend(classes: Mapping[str, int], fitted: bool) -> Html:
     """What the colours are."""
     shown: dict[int, list[str]] = {}
     for kind, index in classes.items():
         shown.setdefault(index, []).append(kind or "not named")
-    disc = '<svg viewBox="0 0 12 12"><circle cx="6" cy="6" r="4.5" class="{}"/></svg>'
-    words = [f"<span>{disc.format(f'c{i}')} {escape(', '.join(names))}</span>" for i, names in shown.items()]
-    words += [f"<span>{disc.format('c7 fitted')} rows that constants were fitted on</span>"] if fitted else []
-    return f'<div class="legend">{"".join(words)}</div>'
+    keys = [(", ".join(names), colour(index), None) for index, names in shown.items()]
+    keys += [("rows that constants were fitted on", colour(MOST_COLOURS - 1), "fitted")] if fitted else []
+    return element("div", *(_key(*key) for key in keys), class_="legend")
 
 
-def panel(name: str, rows: Sequence[Row], classes: Mapping[str, int]) -> str:
+def _key(said: str, style: str, look: str | None) -> Html:
+    disc = element("circle", r=5, class_=look)
+    return element("span", element("svg", disc, viewBox="-9 -9 18 18", class_="key row", style=style), said)
+
+
+def panel(name: str, rows: Sequence[Row], classes: Mapping[str, int]) -> Html:
     """The rows of a metric: measured along, modelled up, both logarithmic."""
     values = [math.log10(value) for row in rows for value in (row.measured, row.modelled) if value]
     low, high = math.floor(min(values) * 2) / 2, math.ceil(max(values) * 2) / 2
@@ -102,29 +86,43 @@ def panel(name: str, rows: Sequence[Row], classes: Mapping[str, int]) -> str:
         return SIDE * (math.log10(value) - low) / (high - low)
 
     ticks = [10.0**power for power in range(math.ceil(low), math.floor(high) + 1)]
-    shapes = [f'<rect width="{SIDE}" height="{SIDE}" class="frame"/>']
+    shapes = [element("rect", width=SIDE, height=SIDE, class_="frame")]
     for tick in ticks:
-        x, words = along(tick), scaled(tick)
-        shapes.append(f'<path class="grid" d="M{x:.1f} 0V{SIDE}M0 {SIDE - x:.1f}H{SIDE}"/>')
-        shapes.append(f'<text x="{x:.1f}" y="{SIDE + 14}" text-anchor="middle">{words}</text>')
-        shapes.append(f'<text x="-5" y="{SIDE - x + 4:.1f}" text-anchor="end">{words}</text>')
-    shapes.append(f'<path class="same" d="M0 {SIDE}L{SIDE} 0"/>')
+        x, told = round(along(tick), 1), scaled(tick)
+        shapes.append(element("path", d=f"M{x} 0V{SIDE}M0 {SIDE - x}H{SIDE}", class_="grid"))
+        shapes.append(label(told, x=x, y=SIDE + 14, text_anchor="middle"))
+        shapes.append(label(told, x=-5, y=SIDE - x + 4, text_anchor="end"))
+    shapes.append(element("path", d=f"M0 {SIDE}L{SIDE} 0", class_="same"))
     for row in rows:
         assert row.measured
         assert row.modelled
-        look = f"c{classes[row.kind]}" + (" fitted" if row.role == FITTED else "")
-        place = f'cx="{along(row.measured):.1f}" cy="{SIDE - along(row.modelled):.1f}"'
-        shapes.append(f'<circle {place} r="2.6" class="{look}"><title>{escape(hover(row))}</title></circle>')
+        place = {"cx": f"{along(row.measured):.1f}", "cy": f"{SIDE - along(row.modelled):.1f}"}
+        look = "fitted" if row.role == FITTED else None
+        tip = element("title", hover(row))
+        shapes.append(element("circle", tip, **place, r=2.6, class_=look, style=colour(classes[row.kind])))
     unit = str(rows[0].about.get("unit", name))
-    axis = f"measured, {unit}"
-    shapes.append(f'<text x="{SIDE / 2}" y="{SIDE + 30}" text-anchor="middle">{escape(axis)}</text>')
-    turned = f'transform="translate(-44 {SIDE / 2}) rotate(-90)" text-anchor="middle"'
-    shapes.append(f"<text {turned}>{escape(f'modelled, {unit}')}</text>")
+    shapes.append(label(f"measured, {unit}", x=SIDE / 2, y=SIDE + 32, text_anchor="middle"))
+    turned = f"translate(-44 {SIDE / 2}) rotate(-90)"
+    shapes.append(label(f"modelled, {unit}", transform=turned, text_anchor="middle"))
     box = f"{-LEFT} {-TOP} {SIDE + LEFT + 22} {SIDE + TOP + BOTTOM}"
-    return (
-        f"<figure><figcaption>{escape(name)}, {len(rows):,} rows</figcaption>"
-        f'<svg viewBox="{box}" role="img" aria-label="{escape(name)}">{"".join(shapes)}</svg></figure>'
+    title = f"{name}, {len(rows):,} rows"
+    drawing = element(
+        "svg", *shapes, viewBox=box, class_="chart", width="100%", role="img", aria_label=middle(title, rows)
     )
+    return element("figure", element("figcaption", title), drawing, element("p", middle("", rows), class_="caption"))
+
+
+def label(said: str, **where: Any) -> Html:
+    """A text of a panel."""
+    return element("text", said, class_="tick-text", font_size=11.5, **where)
+
+
+def middle(title: str, rows: Sequence[Row]) -> str:
+    """What a panel shows, in words: how far the model is off at most of its rows."""
+    errors = [row.error for row in rows if row.error is not None]
+    low, size = sum(error < 0 for error in errors), median(map(abs, errors))
+    told = f"median error {size:.0%}, the model says less at {low:,} of {len(errors):,} rows."
+    return f"{title}: {told}" if title else f"{told[0].upper()}{told[1:]}"
 
 
 def scaled(tick: float) -> str:
@@ -142,27 +140,33 @@ def hover(row: Row) -> str:
     return ", ".join([*words, f"error {row.error:+.0%}"])
 
 
-def errors_table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> str:
+def errors_table(name: str, groups: Mapping[str, Mapping[str, Any]]) -> Html:
     """Errors of each group, the largest group first."""
-    heads = ("rows", "skipped", "median error", "90 % within", "bias", "inside the spread")
+    heads = (words(name), "rows", "skipped", "median error", "90 % within", "bias", "inside the spread")
     lines = []
     for key, one in sorted(groups.items(), key=lambda item: -item[1]["count"]):
         told = ["", "", "", ""]
         if one["count"]:
             told = [f"{one[k]:.0%}" for k in ("median_absolute_error", "p90_absolute_error")]
             told += [f"{one['bias']:+.0%}", f"{one['inside_spread']:.0%}"]
-        cells = [key or "not named", f"{one['count']:,}", f"{one['skipped']:,}", *told]
-        lines.append("".join(f"<td>{escape(cell)}</td>" for cell in cells))
-    head = "".join(f"<th>{word}</th>" for word in (name.replace("_", " "), *heads))
-    rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<h2>By {name.replace("_", " ")}</h2><div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+        cells = [element("td", cell, class_="number") for cell in (f"{one['count']:,}", f"{one['skipped']:,}", *told)]
+        lines.append(element("tr", element("th", key or "not named", scope="row", class_="first"), *cells))
+    title = f"By {words(name)}"
+    return Html(element("h3", title) + framed(listed(heads, lines), title, "scroll"))
 
 
-def skipped_table(rows: Sequence[Row]) -> str:
+def listed(heads: Sequence[str], lines: Sequence[Html]) -> Html:
+    """A table whose columns but the first are numbers."""
+    top = [element("th", head, scope="col", class_="number" if i else "first") for i, head in enumerate(heads)]
+    return element("table", element("thead", element("tr", *top)), element("tbody", *lines))
+
+
+def skipped_table(rows: Sequence[Row]) -> Html:
     """Why rows were skipped, the commonest reason first."""
     told = reasons([row for row in rows if row.role == EXCLUDED])
     if not told:
-        return ""
-    lines = [f'<tr><td>{n:,}</td><td class="why">{escape(why)}</td></tr>' for why, n in told]
-    head = '<tr><th>rows</th><th class="why">reason</th></tr>'
-    return f"<h2>Why rows were skipped</h2><table>{head}{''.join(lines)}</table>"
+        return Html("")
+    lines = [element("tr", element("td", f"{n:,}", class_="number"), element("td", why)) for why, n in told]
+    top = element("tr", element("th", "rows", scope="col", class_="number"), element("th", "reason", scope="col"))
+    table = element("table", element("thead", top), element("tbody", *lines))
+    return element("section", element("h2", "Why rows were skipped"), framed(table, "Why rows were skipped", "scroll"))

@@ -74,6 +74,14 @@ def narrowing(work: Operator, formats: Formats) -> Elementwise:
     return Elementwise(0.0, narrower * work.rounded * (1 + fed / summed), narrower * work.launched)
 
 
+class DieArea(NamedTuple):
+    """Square metres of a compute die: the engine's cores, what memory tiers take of it, and all that is not listed."""
+
+    engine: Any
+    memory: Any
+    rest: Any
+
+
 class Chip(eqx.Module):
     """One die. Tiers are ordered from the fastest; fixed_area and fixed_static_power are of all that is not listed.
 
@@ -96,10 +104,14 @@ class Chip(eqx.Module):
     def tiers(self) -> tuple[Memory, ...]:
         return tuple(self.memory.values())
 
+    def area_terms(self) -> DieArea:
+        """Square metres of the compute die by what takes them."""
+        tiers = sum(tier.area(self.process) for tier in self.tiers)
+        return DieArea(self.engine.area(), jnp.asarray(tiers), self.fixed_area)
+
     def area(self) -> Any:
         """Square metres of the compute die."""
-        tiers = sum(tier.area(self.process) for tier in self.tiers)
-        return self.engine.area() + tiers + self.fixed_area
+        return sum(self.area_terms())
 
     def settle(self, formats: Formats) -> State:
         """The state at full load: clock, power and temperatures that hold each other."""

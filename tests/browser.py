@@ -69,7 +69,7 @@ class Browser:
         features = [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]
         self.ask("Emulation.setEmulatedMedia", features=features)
         self.ask("Page.navigate", url="about:blank")
-        self.ask("Page.navigate", url=path.as_uri() + fragment)
+        self.ask("Page.navigate", url=path.resolve().as_uri() + fragment)
         self.wait("document.readyState === 'complete'")
 
     def size(self, width: int, height: int) -> None:

@@ -60,7 +60,7 @@ def numeric(value: Any) -> bool:
 def cell(value: Any, *classes: str) -> Html:
     """A table cell, with its value beside its text for sorting."""
     text = number(value) if isinstance(value, float) or value is None else value
-    names = [*classes, "number"] if numeric(value) else classes
+    names = [*classes, "number"] if numeric(value) or value == DASH else classes
     return element("td", text, class_=" ".join(names) or None, data_value=value if numeric(value) else None)
 
 

@@ -1,15 +1,7 @@
 
 /* The tables: rows that are picked and sorted, assumptions that are searched, commands that are copied. */
 
-const $ = (id) => document.getElementById(id);
 const rows = [...document.querySelectorAll("#front-table tbody tr")];
-
-function make(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes ?? {})) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 /* The row within its own frame; the page stays where it is. */
 function showRow(row) {
@@ -80,6 +72,19 @@ function wireFilters() {
   for (const key of ["text", "kind", "machine"]) $(`filter-${key}`).addEventListener("input", apply);
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   apply();
+}
+
+/* The assumptions about one number. */
+function search(path) {
+  if (!$("filter-text")) return;
+  $("filter-text").value = path;
+  $("filter-text").dispatchEvent(new Event("input"));
+}
+
+/* Rows that the limits of the axes leave out are faint. */
+function markOut() {
+  for (const row of rows) row.classList.toggle("out", !passes(machine(row.dataset.point)));
+  drawOverviewIfAny();
 }
 
 /* To the clipboard, or at least marked, ready to be copied. */

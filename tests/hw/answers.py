@@ -339,6 +339,7 @@ QUESTIONS: dict[str, tuple[Question, ...]] = {
     ),
     "Chip": (
         Question("area", "m^2", lambda it, a, q: it.area()),
+        Question("area_terms", "m^2", lambda it, a, q: it.area_terms()),
         Question("cold", CONDITIONS, lambda it, a, q: it.cold()),
         Question("cost", "USD", lambda it, a, q: it.cost(FOUR)),
         Question("cost_terms", "USD", lambda it, a, q: it.cost_terms(FOUR)),
