@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dse.curve import QUICK
 from dse.evaluate import Candidate
 from dse.fixed import Mappings
 from dse.metrics import Mapping
@@ -59,7 +61,7 @@ class Seen(NamedTuple):
     peak: tuple[Any, ...]
 
 
-@jax.jit
+@functools.partial(jax.jit, compiler_options=QUICK)
 def seen_of(candidates: Candidate, mappings: Mappings) -> OrderedDict[str, Seen]:
     """The passes of candidates, each under its mappings, everything [candidates]."""
     with in_loops():

@@ -32,6 +32,7 @@ from dse.terms import all_built, largest_first
 from dse.uncertainty import widened
 from hw.chip import Chip
 
+BESIDE = ("curve", "runners_up")  # what `answers` tells beside a point
 SHARES = {
     "shares": "time of a token",
     "energy_shares": "energy of a token",

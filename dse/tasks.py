@@ -59,6 +59,7 @@ def explore(config: Any) -> None:
     from dse import study
     from dse.console import console
     from dse.damaged import set_aside
+    from dse.details import most
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record
@@ -70,7 +71,7 @@ def explore(config: Any) -> None:
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
-    session.switch("elasticities")  # what is wrong is said before anything is evaluated
+    session.switch("elasticities"), most(session)  # what is wrong is said before anything is evaluated
     study.refuse_changes(session)
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")
