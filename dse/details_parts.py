@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from dse.provenance import assumptions
 from dse.template import Template
 from dse.terms import beside
 
+OWN = "own format"  # the pair of number formats that a machine computes in
 KEY = ("path", "value", "file")  # of an assumption, by which the report's table lists it once
 
 
@@ -40,7 +42,7 @@ def machines(alike: Sequence[Shown]) -> list[dict[str, Any]]:
 
     def numbers(one: Candidate) -> Any:
         formats = one.format
-        found = figures(one.hw, formats, {"own": (formats.weights, formats.activations)})
+        found = ordered(figures(one.hw, formats, {OWN: (formats.weights, formats.activations)}))
         units["of"] = jax.tree.map(lambda figure: figure.unit, found, is_leaf=is_figure)
         return jax.tree.map(lambda figure: jnp.asarray(figure.value, float), found, is_leaf=is_figure)
 
@@ -51,6 +53,11 @@ def machines(alike: Sequence[Shown]) -> list[dict[str, Any]]:
         return jax.tree.map(lambda unit, column: {"value": float(column[row]), "unit": unit}, units["of"], values)
 
     return [plain(row) for row in range(len(alike))]
+
+
+def ordered(node: Any) -> Any:
+    """Maps within maps that keep their order where they are mapped over, as levels and tiers have one."""
+    return OrderedDict((name, ordered(inner)) for name, inner in node.items()) if isinstance(node, Mapping) else node
 
 
 def is_figure(node: Any) -> bool:

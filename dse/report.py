@@ -30,6 +30,7 @@ from dse.report_assets.markup import (
     words,
 )
 from dse.report_assets.view import SHOWN, view_of
+from dse.report_details import details_section, details_style, details_view
 from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
@@ -42,10 +43,10 @@ def write_report(path: Path, study: dict[str, Any]) -> None:
     view = view_of(study)
     parts = _head_parts(study) | _table_parts(study, view)
     raw = {
-        "style": _asset("page.css"),
+        "style": _asset("page.css") + details_style(),
         "plotly": get_plotlyjs(),
-        "data": embedded(view),
-        "script": "".join(map(_asset, ("charts.js", "tables.js", "page.js"))),
+        "data": embedded(view | {"details": details_view(study)}),
+        "script": "".join(map(_asset, ("charts.js", "tables.js", "curves.js", "roofline.js", "page.js"))),
     }
     page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
     Path(path).write_text(page, encoding="utf-8")
@@ -78,6 +79,7 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
         "mappings": mappings(study.get("mappings", [])),
+        "details": details_section(study),
         "legend": _legend(causes["shares"] | causes["energy_shares"]),
         "bought_legend": _legend(causes["cost_shares"] | causes["carbon_shares"]),
         "meanings": element("ul", *(_cause(*item) for item in causes["shares"].items()), class_="meanings"),

@@ -213,6 +213,7 @@ function showPoint(point) {
   $("command").textContent = point.command;
   metricsTable(point);
   drawCauses(point);
+  document.dispatchEvent(new CustomEvent("pointselected", { detail: { name: point.name } }));
 }
 
 function select(name) {
@@ -240,6 +241,8 @@ function drawAll() {
   drawLegend();
   drawShares();
   if (machine(state.selected)) drawCauses(machine(state.selected));
+  drawCurves();
+  drawRooflines(state.selected);
 }
 
 function printing(on) {
@@ -256,6 +259,7 @@ function start() {
   document.querySelectorAll("button.copy").forEach((button) => button.addEventListener("click", () => copy(button)));
   wireTable();
   wireFilters();
+  startCurves();
   const first = hashed() ?? machines[0];
   if (first) { state.selected = first.name; showPoint(first); markRow(first.name); } else $("selected").remove();
   drawAll();
