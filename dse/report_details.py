@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dse.details_parts import OWN
 from dse.curve import ALL, USER, degrees_in_words
+from dse.details_parts import OWN
 from dse.drawing import counted, drawing, told
 from dse.drawing_narrow import narrow_drawing
 from dse.report_assets.markup import DASH, Html, element, framed, number, words
@@ -41,6 +41,7 @@ STYLE = """
 .rooflines > div { min-width: 0; }
 .rooflines th, .rooflines td { padding-inline: .4rem; }
 .rooflines figcaption { margin-bottom: .8rem; }
+.closely .last, #details-of-point .last { min-width: 9rem; }
 .plot.square { height: 24rem; }
 .bills { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
 .bills > div { min-width: 0; max-width: 100%; }
@@ -253,7 +254,7 @@ def plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]], label: str,
     """A table of texts in a frame of its own; columns of `right` stand right."""
 
     def kind(i: int) -> str | None:
-        return "number" if i in right else None
+        return "number" if i in right else "last" if i == len(heads) - 1 else None
 
     top = element("tr", *(element("th", head, scope="col", class_=kind(i)) for i, head in enumerate(heads)))
     body = [

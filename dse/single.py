@@ -23,6 +23,8 @@ from dse.mapping import DEGREES, Grid, Wanted, no_mapping
 from dse.metrics import SOMETIMES, more_is_better
 from dse.precision import arrays
 from dse.results import display, point
+from dse.roofline_picture import picture as roofline_picture
+from dse.roofline_rows import rooflines
 from dse.runners import Point, runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
@@ -83,6 +85,7 @@ def run(session: Session) -> None:
     explaining = session.switch("elasticities")  # what is wrong is said before anything is evaluated
     found = template(session.overrides)
     result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
+    result["roofline"] = rooflines([found.candidate], [result])[0] if result["legal"] else []
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
     if explaining:
         result["sensitivity"] = moving(session, found, result)
@@ -110,6 +113,9 @@ def run(session: Session) -> None:
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
         write_whole(session.folder / "curve.svg", picture(title, result["curve"], slowest))
         console.print(f"drawn in   {session.folder / 'curve.svg'}")
+    if result["roofline"]:
+        write_whole(session.folder / "roofline.svg", roofline_picture(title, result["roofline"]))
+        console.print(f"roofs in   {session.folder / 'roofline.svg'}")
     console.print(f"written to {session.folder / 'metrics.json'}")
 
 

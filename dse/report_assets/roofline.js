@@ -42,8 +42,8 @@ function roofNames(passed, [low, high]) {
     font: { size: 12, color: css("--muted") }, bgcolor: css("--ground"), borderpad: 1, opacity: 0.85, ...more });
   const slopes = passed.tiers.map((tier) => {
     const end = Math.min(passed.peaks[0] / tier.sustained, high);
-    const x = 10 ** (0.62 * Math.log10(low) + 0.38 * Math.log10(end));
-    return note(x, roofOf(tier, passed.peaks[0], x), `${tier.name} ${number(tier.sustained / 1e12)} TB/s`, {});
+    const x = 10 ** (0.92 * Math.log10(low) + 0.08 * Math.log10(end));
+    return note(x, roofOf(tier, passed.peaks[0], x), `${tier.name} ${number(tier.sustained / 1e12)} TB/s`, { xanchor: "left", yanchor: "top", yshift: -2, xshift: 8, bgcolor: "rgba(0,0,0,0)" });
   });
   return [...slopes, ...passed.peaks.map((peak) =>
     note(high, peak / 1e12, `peak ${number(peak / 1e12)} Top/s`, { xanchor: "right", yanchor: "bottom", yshift: 2, bgcolor: "rgba(0,0,0,0)" }))];
