@@ -17,8 +17,7 @@ from dse.evaluate import Candidate
 from dse.grids import Grids
 from dse.mapping import Wanted
 from dse.metrics import Answer
-from dse.precision import arrays
-from dse.ready import best_of
+from dse.ready import best_of, picked_of
 from dse.results import point
 from dse.step import in_loops
 from dse.template import Template
@@ -26,25 +25,39 @@ from dse.template import Template
 LOADS = 2.0 ** np.arange(21)  # users
 SHOWN = ("tokens_per_second_per_user", "tokens_per_second", "time_to_first_token", "time_per_output_token")
 USER, ALL = SHOWN[:2]
+BESIDE = ("power", "system_cost", "cost_per_million_tokens")  # what throughput is held against
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiled a third sooner
 WORTH = 1.01  # a late load that gives not even so much more ends the curve
 LIMITS = ("power", "heat", "clock")
 
 
 def over_loads(candidate: Candidate, choices: Grids, wanted: Wanted, loads: Sequence[float]) -> dict[str, np.ndarray]:
     """Flat columns of the candidate under so many users, [loads], each with its own best mapping."""
-    users = np.asarray(loads, float)
-    one = arrays(candidate)
-    found = replace(one, serving=replace(one.serving, users=jnp.asarray(users)))
-    return flat(jax.device_get(best_under(found, choices, wanted)))
+    found = best_under(stacked([candidate]), jnp.asarray(loads, float), choices, wanted)
+    return {name: values[0] for name, values in flat(jax.device_get(found)).items()}
 
 
-@functools.partial(jax.jit, static_argnames="wanted")
-def best_under(candidate: Candidate, choices: Grids, wanted: Wanted) -> Answer:
-    """The answers about a candidate whose users are an array, [loads]."""
-    alone = jax.tree.map(lambda leaf: None, candidate)
-    axes = replace(alone, serving=replace(alone.serving, users=0))
+def stacked(alike: Sequence[Candidate]) -> Candidate:
+    """Candidates of one structure as one, its leaves [candidates]."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, float) for leaf in leaves]), *alike)
+
+
+@functools.partial(jax.jit, static_argnames=("wanted", "goodput"), compiler_options=QUICK)
+def best_under(candidates: Candidate, loads: Any, choices: Grids, wanted: Wanted, goodput: bool = True) -> Answer:
+    """The answers about candidates under so many users, [candidates, loads].
+
+    One after the other: a loop is traced and compiled in half the time of a batch, and there are few of either.
+    goodput : whether it is asked for where mappings need not be compared by it.
+    """
+    answer = best_of if goodput else picked_of
+
+    def under(one: Candidate) -> Answer:
+        return jax.lax.map(
+            lambda users: answer(replace(one, serving=replace(one.serving, users=users)), choices, wanted), loads
+        )
+
     with in_loops():
-        return jax.vmap(lambda one: best_of(one, choices, wanted), in_axes=(axes,))(candidate)
+        return jax.lax.map(under, candidates)
 
 
 def rows(columns: Mapping[str, np.ndarray], found: Template) -> list[dict[str, Any]]:
@@ -60,7 +73,7 @@ def rows(columns: Mapping[str, np.ndarray], found: Template) -> list[dict[str, A
         if not answer["legal"] or answer["headroom"]["memory"] < 0:
             break
         works = all(answer["headroom"][name] >= 0 for name in LIMITS)
-        kept = {"users": answer["mapping"]["users"]} | {name: answer["metrics"][name] for name in SHOWN}
+        kept = {"users": answer["mapping"]["users"]} | {name: answer["metrics"][name] for name in (*SHOWN, *BESIDE)}
         late = answer["headroom"]["latency"] < 0
         kept |= {"works": works, "late": late, "feasible": works and not late}
         seen.append(kept | {name: value for name, value in answer.items() if name.endswith("mapping")})

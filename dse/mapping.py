@@ -202,11 +202,17 @@ def laid(system: System, choice: Grid, wanted: Wanted, users: Any) -> Mapping:
 
 
 def best(candidate: Candidate, choices: Grid, wanted: Wanted, ready: Ready) -> Answer:
+    """The answer under the best mapping of the grid, with its goodput."""
+    found = picked(candidate, choices, wanted, ready)
+    return found if wanted.objective in GOODPUT else with_goodput(candidate, found, ready)
+
+
+def picked(candidate: Candidate, choices: Grid, wanted: Wanted, ready: Ready) -> Answer:
     """The answer under the best mapping of the grid.
 
     Of the legal ones those that miss the fewest bytes, of these those least late, of these the best by the objective,
-    of equals the first in the grid; where goodput is the objective, it comes before both. Goodput is searched for the
-    best mapping alone where mappings need not be compared by it.
+    of equals the first in the grid; where goodput is the objective, it comes before both. Goodput is searched for
+    where mappings are compared by it.
     """
     compared = wanted.objective in GOODPUT
 
@@ -216,8 +222,7 @@ def best(candidate: Candidate, choices: Grid, wanted: Wanted, ready: Ready) -> A
 
     answers = jax.vmap(tried)(choices)
     chosen = first_by(keys(answers, wanted))
-    found = jax.tree.map(lambda column: column[chosen], answers)
-    return found if compared else with_goodput(candidate, found, ready)
+    return jax.tree.map(lambda column: column[chosen], answers)
 
 
 def keys(answers: Answer, wanted: Wanted) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from dse.evaluate import Candidate, laid_out
 from dse.grids import Grids, wanted_of
-from dse.mapping import Grid, Wanted, best, first_by, laid
+from dse.mapping import Grid, Wanted, best, first_by, laid, picked
 from dse.metrics import Answer
 from dse.pools import fill
 from dse.schedule import micro_batch, passes
@@ -22,6 +22,11 @@ from models.parallelism import all_true
 def best_of(candidate: Candidate, grids: Grids, wanted: Wanted) -> Answer:
     """The answer about a candidate, every machine under its best mapping."""
     return best(candidate, grids.own, wanted, prepared(candidate, grids, wanted))
+
+
+def picked_of(candidate: Candidate, grids: Grids, wanted: Wanted) -> Answer:
+    """The same, its goodput apart."""
+    return picked(candidate, grids.own, wanted, prepared(candidate, grids, wanted))
 
 
 def prepared(candidate: Candidate, grids: Grids, wanted: Wanted) -> Ready:

@@ -28,12 +28,13 @@ from dse.report_assets.markup import (
 from dse.report_assets.view import view_of, whole
 from dse.report_assumptions import assumptions, kinds
 from dse.report_causes import causes, moves
+from dse.report_details import details_section, details_style, details_view
 from dse.report_front import drawing, legend, line
 from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
 WANTED = {"maximize": "more", "minimize": "less"}
-SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "page.js")
+SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "curves.js", "roofline.js", "page.js")
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:
@@ -42,7 +43,11 @@ def write_report(path: Path, study: dict[str, Any]) -> None:
     study = whole(study)
     view = view_of(study)
     parts = _head_parts(study) | _front_parts(view) | _table_parts(study, view)
-    raw = {"style": _asset("page.css"), "data": embedded(view), "script": "".join(map(_asset, SCRIPTS))}
+    raw = {
+        "style": _asset("page.css") + details_style(),
+        "data": embedded(view | {"details": details_view(study)}),
+        "script": "".join(map(_asset, SCRIPTS)),
+    }
     page = Template(_asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
     Path(path).write_text(page, encoding="utf-8")
 
@@ -78,11 +83,11 @@ def _front_parts(view: dict[str, Any]) -> dict[str, str]:
 def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
     points = view["points"]
     return {
-        "details": "",
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
         "mappings": mappings(study.get("mappings", [])),
+        "details": details_section(study),
         "causes": causes(view),
         "moves": moves(view),
         "assumptions_line": kinds(study["assumptions"]),

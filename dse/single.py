@@ -25,6 +25,8 @@ from dse.metrics import SOMETIMES, more_is_better
 from dse.outcome import ended
 from dse.precision import arrays
 from dse.results import display, point
+from dse.roofline_picture import picture as roofline_picture
+from dse.roofline_rows import rooflines
 from dse.runners import Point, runners_up
 from dse.session import Session, about
 from dse.store import write_json, write_whole
@@ -34,6 +36,7 @@ from dse.terms import all_built, largest_first
 from dse.uncertainty import widened
 from hw.chip import Chip
 
+BESIDE = ("curve", "runners_up")  # what `answers` tells beside a point
 SHARES = {
     "shares": "time of a token",
     "energy_shares": "energy of a token",
@@ -86,6 +89,7 @@ def run(session: Session) -> None:
     title = " ".join(session.choices.get(group, "") for group in ("hw", "model", "format", "serving"))
     with activity(f"compiling and evaluating {title}"):
         result: dict[str, Any] = answers(found, session.wanted) | all_built(found.candidate)
+        result["roofline"] = rooflines([found.candidate], [result])[0] if result["legal"] else []
     result["missing"] = [str(one) for one in missing(found.candidate, result)]
     if explaining:
         with activity("elasticities"):
@@ -114,7 +118,10 @@ def run(session: Session) -> None:
         curve.show(result["curve"])
         slowest = 1 / float(found.candidate.serving.time_per_output_token_target)
         files.append(session.folder / "curve.svg")
-        write_whole(files[1], picture(title, result["curve"], slowest))
+        write_whole(files[-1], picture(title, result["curve"], slowest))
+    if result["roofline"]:
+        files.append(session.folder / "roofline.svg")
+        write_whole(files[-1], roofline_picture(title, result["roofline"]))
     ended("evaluate", content, files)
 
 

@@ -17,6 +17,7 @@ from dse.compose import SECTIONS, SOMETIMES, Origin
 from dse.concrete import concrete
 from dse.console import warn
 from dse.counterparts import area_columns, area_shares, complete
+from dse.details import Kept, add_details, most
 from dse.effects import HELD, sensitivity
 from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
@@ -148,10 +149,13 @@ def finish(
     designs, columns = trials.load()
     held = reference or Reference.of(goals, columns, own_words(session.config["search"]))
     write_trials(session.folder / "trials.parquet", problem, designs, columns)
-    study = describe(session, problem, goals, trials, designs, columns)
+    bases, machines = baselines(session, goals)
+    study = describe(session, problem, goals, trials, designs, columns, bases, machines)
     study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
     write_json(session.folder / "study.json", study)
     write_front(session.folder / "front.csv", study)
+    with activity("looking at each machine closely"):
+        add_details(session, problem, study, machines, lambda design: next_best(problem, design))
     with activity("writing the report"):
         write_report_of(session.folder)
     show(study, session.folder)
@@ -180,7 +184,14 @@ def write_trials(path: Path, problem: Problem, designs: np.ndarray, columns: Map
 
 
 def describe(
-    session: Session, problem: Problem, goals: Goals, trials: Trials, designs: np.ndarray, columns: Any
+    session: Session,
+    problem: Problem,
+    goals: Goals,
+    trials: Trials,
+    designs: np.ndarray,
+    columns: Any,
+    bases: list[dict[str, Any]],
+    machines: Kept,
 ) -> dict[str, Any]:
     """All about a finished search as plain data; quantities in SI, parameters as displayed."""
     front, totals = goals.front(columns), trials.totals()
@@ -198,14 +209,13 @@ def describe(
     sure = beside_the_front(session, problem, goals, designs, columns, front)
     for found, told in zip(points, sure, strict=False):
         found |= told
-    bases, machines = baselines(session, goals)
     moving = explained(problem, goals, designs[rows], points) if len(front) and session.switch("elasticities") else []
     said = finding(goals, points, len(front), problem.space, session.config)
     if not len(front):
         said.insert(1, opening_words(opening, len(designs), opened.illegal))
     said += moving
     shown = display([*points, *bases]) | {"area_shares": area_columns(), "parameters": parameter_units(problem)}
-    complete(problem, bases, machines, shown["parameters"])
+    complete(problem, bases, {name: found for name, (found, _) in machines.items()}, shown["parameters"])
     config = session.config
     said += chances_in_words(points, config)
     return {
@@ -336,9 +346,10 @@ def described_objectives(goals: Goals, shown: Mapping[str, Any]) -> list[dict[st
     ]
 
 
-def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The named machines with the same model and traffic, and their templates; those that fail are said and left."""
-    from dse.single import answer
+def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], Kept]:
+    """The named machines with the same model and traffic; of each its template and its answers, with its curve and the
+    mappings that came next where details are wanted. Those that fail are said and left."""
+    from dse.single import BESIDE, answer, answers
 
     shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "format")) and fits_all(o)]
     points, machines = [], {}
@@ -346,14 +357,15 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], dic
         words = [*shared, *(str(o) for o in overrides)]
         try:
             found = template(words)
-            result = answer(found, read_wanted(found.config["mapping"]))
+            result = (answers if most(session) else answer)(found, read_wanted(found.config["mapping"]))
         except Exception as error:
             warn(f"baseline {name} is left out: {error}", style="")
             continue
         command = rebuild(session.experiment, words, session.folders, [])
         feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)
-        points.append(result | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
-        machines[name] = found
+        shown = {key: value for key, value in result.items() if key not in BESIDE}
+        points.append(shown | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
+        machines[name] = (found, result | {"chosen": result["mapping"]})
     return points, machines
 
 
@@ -375,14 +387,14 @@ def others(goals: Goals, columns: Mapping[str, np.ndarray], front: set[int], see
     }
 
 
-def assumed(session: Session, problem: Problem, designs: Any, rows: Any, machines: Mapping[str, Any]) -> list[Any]:
+def assumed(session: Session, problem: Problem, designs: Any, rows: Any, machines: Kept) -> list[Any]:
     """Where every number comes from: of the structures on the front, and of the baselines; each file once."""
     space, seen, listed = problem.space, set(), []
     structures = {tuple(row) for row in space.structures(designs[rows])} if len(rows) else set()
     named = [
         ("/".join(f.text(c) for f, c in zip(space.files, s, strict=True)), problem.template(s)) for s in structures
     ]
-    for name, found in [*named, *machines.items()]:
+    for name, found in [*named, *((name, found) for name, (found, _) in machines.items())]:
         for row in assumptions(name or session.experiment, found.config, Origin(found.overrides)):
             key = (row["path"], row["value"], row["file"])
             if key not in seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -42,6 +43,22 @@ def style() -> str:
     )
     fonts = "text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif}"
     return f"<style>{fonts}{light}@media (prefers-color-scheme:dark){{{dark}}}</style>"
+
+
+def inline(picture: str) -> str:
+    """A picture for the inside of a page: as wide as its frame, its colours by the page's own style (`frame_style`)."""
+    bare = re.sub(r"<style>.*?</style>", "", picture, count=1, flags=re.DOTALL)
+    return re.sub(r' width="[\d.]+" height="[\d.]+"', "", bare, count=1)
+
+
+def frame_style(frame: str) -> str:
+    """Colours of pictures inside elements of a class, on light pages, dark ones and paper."""
+    light, dark = (
+        "".join(f"{before} .{frame} .{name}{{fill:{pair[i]}}}" for name, pair in COLOURS.items())
+        + f"{before} .{frame} .edge{{stroke:{PALE[i]}}}"
+        for i, before in enumerate(("", ":root:not([data-print])"))
+    )
+    return f"{light}\n@media (prefers-color-scheme: dark) {{{dark}}}"
 
 
 def rectangle(box: Box, look: str, radius: float = 4, edge: bool = False) -> str:

@@ -80,6 +80,7 @@ def explore(config: Any) -> None:
     from dse.bars import activity
     from dse.console import console
     from dse.damaged import set_aside
+    from dse.details import most
     from dse.goals import Goals
     from dse.problem import Problem
     from dse.record import record, refuse
@@ -91,7 +92,7 @@ def explore(config: Any) -> None:
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
-    asked_for(session.config)
+    asked_for(session.config), most(session)
     study.refuse_changes(session)
     reference = read_reference(session, goals)  # before anything is moved
     for words in set_aside(session.folder) if session.config["resume"] else ():

@@ -101,8 +101,37 @@ function logTicks(low, high, room) {
   return fits.length > 2 ? fits : evenTicks(low, high, Math.min(room, 5));
 }
 
-const tickText = (value) => (Math.abs(value) >= 1e6 || (value && Math.abs(value) < 1e-3) ? number(value)
+const tickText = (value) => (Math.abs(value) >= 1e10 || (value && Math.abs(value) < 1e-3) ? number(value)
+  : Math.abs(value) >= 1e6 ? `${(value / 1e6).toLocaleString("en-US", { maximumSignificantDigits: 4 })}\u00a0M`
   : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }));
+
+/* Two axes in a frame of so many pixels. */
+function axesIn(width, height, [across, up], [logX, logY]) {
+  const rough = scaleOf(up, logY, 0, 1).ticks(8).map((value) => tickText(value).length);
+  const left = 36 + 7.4 * Math.max(3, ...rough);
+  const [right, top, bottom] = [width - 14, 12, height - 54];
+  return { x: scaleOf(across, logX, left, right), y: scaleOf(up, logY, bottom, top), left, right, top, bottom };
+}
+
+/* Their lines, ticks and titles. */
+function gridOf({ x, y, left, right, top, bottom }, [across, up]) {
+  const upright = x.ticks(Math.max(3, (right - left) / 75)).flatMap((value) =>
+    [line(x.at(value), top, x.at(value), bottom, "grid"), text(x.at(value), bottom + 19, tickText(value), { class: "tick-text", "text-anchor": "middle" })]);
+  const flat = y.ticks(Math.max(3, (bottom - top) / 45)).flatMap((value) =>
+    [line(left, y.at(value), right, y.at(value), "grid"), text(left - 8, y.at(value) + 4, tickText(value), { class: "tick-text", "text-anchor": "end" })]);
+  const [middle, half] = [(left + right) / 2, (top + bottom) / 2];
+  return [...upright, ...flat, line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"),
+          text(middle, bottom + 43, across, { class: "axis-title", "text-anchor": "middle" }),
+          text(0, 0, up, { class: "axis-title", "text-anchor": "middle", transform: `translate(15 ${half}) rotate(-90)` })];
+}
+
+/* What a mark says when it is pointed at or has the focus. */
+function telling(node, lines) {
+  const show = () => { const box = node.getBoundingClientRect(); tell(lines, box.x + box.width / 2, box.y + box.height / 2); };
+  for (const kind of ["pointerenter", "focus"]) node.addEventListener(kind, show);
+  for (const kind of ["pointerleave", "blur"]) node.addEventListener(kind, hush);
+  return node;
+}
 
 /* The colour of what is a cause, and of text on it. */
 const causeColour = (name) => `var(--cause-${name.toLowerCase().replace(/[^a-z0-9-]/g, "")}, var(--muted))`;

@@ -25,26 +25,15 @@ function wantsLog(name) {
 /* The axes of the chart in a frame of so many pixels. */
 function frontAxes(width, height) {
   const domains = ["x", "y"].map((key) => state.zoom?.[key] ?? domainOf(framed(state[key]), state[`log${key.toUpperCase()}`]));
-  const rough = scaleOf(domains[1], state.logY, 0, 1).ticks(8).map((value) => tickText(value).length);
-  const left = 36 + 7.4 * Math.max(3, ...rough);
-  const x = scaleOf(domains[0], state.logX, left, width - 14);
-  const y = scaleOf(domains[1], state.logY, height - 54, 12);
-  return { x, y, left, right: width - 14, top: 12, bottom: height - 54 };
+  return axesIn(width, height, domains, [state.logX, state.logY]);
 }
 
-function grid({ x, y, left, right, top, bottom }) {
-  const across = x.ticks(Math.max(3, (right - left) / 75)).flatMap((value) =>
-    [line(x.at(value), top, x.at(value), bottom, "grid"), text(x.at(value), bottom + 19, tickText(value), { class: "tick-text", "text-anchor": "middle" })]);
-  const up = y.ticks(Math.max(3, (bottom - top) / 45)).flatMap((value) =>
-    [line(left, y.at(value), right, y.at(value), "grid"), text(left - 8, y.at(value) + 4, tickText(value), { class: "tick-text", "text-anchor": "end" })]);
+function grid(axes) {
   const titled = (name, room) => {
     const [title, why] = [titleOf(name), better(name)];
     return why && wide(`${title}, ${why}`, 13) < room ? `${title}, ${why}` : title;
   };
-  const [middle, half] = [(left + right) / 2, (top + bottom) / 2];
-  return [...across, ...up, line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"),
-          text(middle, bottom + 43, titled(state.x, right - left), { class: "axis-title", "text-anchor": "middle" }),
-          text(0, 0, titled(state.y, bottom - top), { class: "axis-title", "text-anchor": "middle", transform: `translate(15 ${half}) rotate(-90)` })];
+  return gridOf(axes, [titled(state.x, axes.right - axes.left), titled(state.y, axes.bottom - axes.top)]);
 }
 
 /* The points behind the front, each kind one path: dots fit, crosses do not. */
@@ -130,9 +119,7 @@ function markOf(point, { x, y }, colour) {
                           "aria-label": `${base ? "baseline " : ""}${linesOf(point).join(", ")}` },
                    svg("circle", { r: 12, class: "hit" }), ...ring, shape, ...cross);
   node.addEventListener("click", () => select(point.name));
-  const show = () => { const box = node.getBoundingClientRect(); tell(linesOf(point), box.x + box.width / 2, box.y + box.height / 2); };
-  for (const kind of ["pointerenter", "focus"]) node.addEventListener(kind, show);
-  for (const kind of ["pointerleave", "blur"]) node.addEventListener(kind, hush);
+  telling(node, linesOf(point));
   node.addEventListener("keydown", (event) => stepMark(event, point));
   return node;
 }

@@ -176,7 +176,8 @@ function drawAll() {
   if (wasDrawn.front) { drawFront(); drawLegend(); }
   drawOverviewIfAny();
   const point = machine(state.selected);
-  if (point) { drawCauses(point); drawTornado(point); }
+  if (point) { drawCauses(point); drawTornado(point); drawRooflines(point.name); }
+  drawCurves();
 }
 
 /* All tables are on paper, none is folded. */
@@ -211,6 +212,7 @@ function start() {
   const charted = machines.length > 0 && machines.some((point) => Object.values(point.metrics).some(finite));
   if (!charted) { for (const id of ["front-controls", "all-axes", "selected", "causes-plot", "measure"]) ($(id).closest("form") ?? $(id)).remove(); return; }
   startSelected();
+  startCurves();
   state.selected = (hashed() ?? machines[0]).name;
   AXES = coordinates();
   wasDrawn.parallel = study.points.length > 0 && AXES.length > 1;

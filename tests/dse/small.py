@@ -48,7 +48,7 @@ title: A small question
 question: Which of these?
 mapping: {tensor: 8, pipeline: 1}
 """
-SMALL = ("experiment=small", f"search.batch={BATCH}", "tracking=none", "spreads.draws=0")
+SMALL = ("experiment=small", f"search.batch={BATCH}", "tracking=none", "spreads.draws=0", "details=0")
 
 
 def small_problem(batch: int = BATCH, space: dict[str, Any] | None = None) -> Problem:
