@@ -116,9 +116,9 @@ function axesIn(width, height, [across, up], [logX, logY]) {
 /* Their lines, ticks and titles. */
 function gridOf({ x, y, left, right, top, bottom }, [across, up]) {
   const upright = x.ticks(Math.max(3, (right - left) / 75)).flatMap((value) =>
-    [line(x.at(value), top, x.at(value), bottom, "grid"), text(x.at(value), bottom + 19, tickText(value), { class: "tick-text", "text-anchor": "middle" })]);
+    [line(x.at(value), top, x.at(value), bottom, "grid"), text(x.at(value), bottom + 19, tickText(value), { class: "tick-text", "font-size": 12, "text-anchor": "middle" })]);
   const flat = y.ticks(Math.max(3, (bottom - top) / 45)).flatMap((value) =>
-    [line(left, y.at(value), right, y.at(value), "grid"), text(left - 8, y.at(value) + 4, tickText(value), { class: "tick-text", "text-anchor": "end" })]);
+    [line(left, y.at(value), right, y.at(value), "grid"), text(left - 8, y.at(value) + 4, tickText(value), { class: "tick-text", "font-size": 12, "text-anchor": "end" })]);
   const [middle, half] = [(left + right) / 2, (top + bottom) / 2];
   return [...upright, ...flat, line(left, bottom, right, bottom, "axis"), line(left, top, left, bottom, "axis"),
           text(middle, bottom + 43, across, { class: "axis-title", "text-anchor": "middle" }),
