@@ -33,7 +33,7 @@ from dse.report_mappings import mappings
 
 ASSETS = Path(__file__).parent / "report_assets"
 WANTED = {"maximize": "more", "minimize": "less"}
-SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "page.js")
+SCRIPTS = ("charts.js", "figures.js", "front.js", "parallel.js", "bars.js", "tables.js", "page.js")
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:
