@@ -79,8 +79,10 @@ function draw(id, { data, layout }) {
   const plot = $(id);
   const width = plot.clientWidth;
   const height = layout.height ?? (plot.clientHeight > 120 ? plot.clientHeight : narrow() ? 380 : 460);
-  const { l, r, t, b } = layout.margin;
-  const [x, y] = [axisOf(layout.xaxis, l, width - r), axisOf(layout.yaxis, height - b, t)];
+  const { r, t, b } = layout.margin;
+  const y = axisOf(layout.yaxis, height - b, t);
+  const l = Math.max(layout.margin.l, 34 + Math.max(0, ...y.texts.map((words) => wide(words, 12.5))));
+  const x = axisOf(layout.xaxis, l, width - r);
   const across = x.values.flatMap((value, i) => [line(x.at(value), t, x.at(value), height - b, "grid"), text(x.at(value), height - b + 18, x.texts[i], { class: "tick-text", "text-anchor": "middle", "font-size": 12 })]);
   const up = y.values.flatMap((value, i) => [line(l, y.at(value), width - r, y.at(value), "grid"), text(l - 7, y.at(value) + 4, y.texts[i], { class: "tick-text", "text-anchor": "end", "font-size": 12 })]);
   const titles = [text((l + width - r) / 2, height - 8, linesIn(x.title).join(" "), { class: "axis-title", "text-anchor": "middle" }),
