@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LAYOUT = 2  # of the files of a run's folder; dse/folders.py says what older ones lack
 SWITCHES = ("elasticities", "write", "quiet")
 PLACES = ("weights", "cache")
-PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint")
+PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 
 
 @dataclass(frozen=True)

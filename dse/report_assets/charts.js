@@ -64,7 +64,7 @@ function scaleOf([low, high], log, start, end) {
     const value = f(low) + ((place - start) / (end - start)) * span;
     return log ? 10 ** value : value;
   };
-  return { at, back, low, high, log, ticks: (room) => (log ? logTicks(low, high, room) : evenTicks(low, high, room)) };
+  return { at, back, low, high, log, ticks: (room) => (log ? logSteps(low, high, room) : evenTicks(low, high, room)) };
 }
 
 /* The ends of an axis on which values have some room. */
@@ -89,7 +89,7 @@ function evenTicks(low, high, room) {
   return found;
 }
 
-function logTicks(low, high, room) {
+function logSteps(low, high, room) {
   const found = (steps) => {
     const all = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
