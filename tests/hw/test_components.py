@@ -72,7 +72,9 @@ def one_of_each_kind() -> list[Any]:
     found: dict[type, Any] = {}
     for where, component, machine in instances():
         if questions(component):
-            found.setdefault(type(component), pytest.param(component, machine, id=where))
+            found.setdefault(
+                type(component), pytest.param(component, machine, id=f"{where}-{type(component).__name__}")
+            )
     return list(found.values())
 
 
@@ -104,7 +106,11 @@ def test_every_number_moves_an_answer(component: eqx.Module, machine: Candidate)
 
 
 @pytest.mark.parametrize(
-    ("component", "machine"), [pytest.param(component, machine, id=where) for where, component, machine in instances()]
+    ("component", "machine"),
+    [
+        pytest.param(component, machine, id=f"{where}-{type(component).__name__}")
+        for where, component, machine in instances()
+    ],
 )
 class TestComponent:
     """The conformance of one component."""
