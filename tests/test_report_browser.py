@@ -260,26 +260,3 @@ def test_a_browser_shows_what_an_older_study_has(browser: Browser, tmp_path: Pat
     write_report(tmp_path / "report.html", json.loads(json.dumps(OLD[case])))
     shown(browser, tmp_path / "report.html", 390)
     assert browser.run(WIDTH) <= 0
-
-
-def test_a_figure_of_traces_is_drawn(page: Browser) -> None:
-    """Lines, marks whose area is a size, and notes on logarithmic axes, in the colours of the theme."""
-    page.run("""(() => {
-      const axis = (title) => ({ type: "log", range: [0, 2], title: { text: title }, ...logTicks([0, 2]) });
-      const lines = { type: "scatter", mode: "lines+markers", x: [1, 10, 100], y: [100, 10, 1],
-        customdata: ["F2", "F2", "F2"],
-        hovertext: ["a<br>b", "b", "c"], line: { color: css("--muted"), dash: "dash" },
-        marker: { size: 6, color: css("--ink"), symbol: "star" } };
-      const dots = { type: "scatter", mode: "markers", x: [10], y: [10], hoverinfo: "skip",
-        marker: { size: [1], sizemode: "area", sizeref: 1 / 46 ** 2, color: [causeColour("compute")] } };
-      draw("details-of-point", { data: [lines, dots], layout: layoutOf({ margin: { l: 50, r: 10, t: 10, b: 40 },
-        xaxis: axis("across"), yaxis: axis("up"),
-        annotations: [{ x: 1, y: 1, text: "<b>middle</b>", xanchor: "left" }] }) });
-    })()""")
-    inside = "#details-of-point svg"
-    assert "middle" in all_of(page, f"{inside} text", "textContent")
-    assert all_of(page, f"{inside} > path", "style.stroke") == ["var(--muted)"]
-    assert page.run(f"document.querySelector('{inside} circle').getAttribute('r')") == "23"
-    assert "NaN" not in page.run(f"document.querySelector('{inside}').outerHTML")
-    page.run(f"document.querySelector('{inside} > path').dispatchEvent(new Event('click'))")
-    assert selected(page) == "F2"

@@ -68,6 +68,14 @@ def test_the_files_build_and_the_commands_compose(tmp_path: Path) -> None:
         assert problem.space.size == 6
 
 
+def test_a_file_without_a_unit_is_refused_in_the_words_shown(tmp_path: Path) -> None:
+    laid = next(path for path in lay(tmp_path) if path.name == "my_dram.yaml")
+    laid.write_text(laid.read_text().replace("bandwidth: 800 GB/s", "bandwidth: 800"))
+    with beside([tmp_path / "mine"]), pytest.raises(ValueError, match="has no unit") as refused:
+        parts(["hw=my_server"])
+    assert str(refused.value).replace(f"{tmp_path}/", "") in PAGE.read_text()
+
+
 def test_schemas_take_the_files(tmp_path: Path) -> None:
     """What the tutorial teaches is what editors accept."""
     pytest.importorskip("jsonschema", reason="jsonschema, of the test extra, is not installed")

@@ -543,7 +543,7 @@ def every_component() -> list[Any]:
     for where, component, machine in instances():
         marks = [pytest.mark.slow] if type(component) in seen else []
         seen.add(type(component))
-        found.append(pytest.param(component, machine, id=where, marks=marks))
+        found.append(pytest.param(component, machine, id=f"{where}-{type(component).__name__}", marks=marks))
     return found
 
 

@@ -72,7 +72,9 @@ def one_of_each_kind() -> list[Any]:
     found: dict[type, Any] = {}
     for where, component, machine in instances():
         if questions(component):
-            found.setdefault(type(component), pytest.param(component, machine, id=where))
+            found.setdefault(
+                type(component), pytest.param(component, machine, id=f"{where}-{type(component).__name__}")
+            )
     return list(found.values())
 
 
