@@ -289,8 +289,8 @@ def test_a_folder_without_some_of_its_files_is_logged_and_says_so(
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}', "lacks front, columns, objectives; it was written by "
-                       "inferscape 0.0.1"),
+        ("study.json", '{"title": "x", "versions": {"inferscape": "0.0.1"}}',
+         "lacks front, columns, objectives; it was written by inferscape 0.0.1"),
         ("study.json", '{"title": ', "is damaged"),
         ("metrics.json", "[]", "lacks metrics, mapping"),
         ("benchmark.json", "{}", "is of a task that is not logged"),

@@ -62,7 +62,8 @@ def point(name: str, speed: float, memory: str) -> dict[str, Any]:
     return answer(speed, memory) | {
         "name": name,
         "parameters": {"hw/chip/memory": memory, "format": "narrow", "hw.chip.engine.cores": 64.0 + speed,
-                       "hw.chip.engine.frequency": 0.9, "hw.chip.memory.stack.layers": None if memory == "flat" else 2.0},
+                       "hw.chip.engine.frequency": 0.9,
+                       "hw.chip.memory.stack.layers": None if memory == "flat" else 2.0},
         "command": f"dse task=evaluate experiment=small hw/chip/memory={memory} 'hw.chip.engine.frequency=900 MHz'",
         "violations": "", "equal": {}, "bounds": bounds, "chance": {"works": 1.0, "front": 0.51},
     }  # fmt: skip
