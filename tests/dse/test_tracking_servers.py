@@ -180,6 +180,9 @@ def test_a_server_before_a_database_is_a_tracking_server_like_another(postgresql
 
 # The pages of MLflow's UI.
 
+CLOSE = """[...document.querySelectorAll('button')].filter(one => one.getBoundingClientRect().top < 80)
+.sort((one, other) => other.getBoundingClientRect().left - one.getBoundingClientRect().left)[0].click()"""
+
 
 class Pages:
     """A server with a study and two jobs of a sweep, and a browser before it."""
@@ -226,8 +229,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         browser.size(2000, 1150)
         found = Pages(uri, browser, pictures)
         found.open("experiments", "MLflow Assistant")
-        browser.run("[...document.querySelectorAll('button')].filter(b => b.getBoundingClientRect().top < 80)"
-                    ".sort((a, b) => b.getBoundingClientRect().left - a.getBoundingClientRect().left)[0].click()")  # fmt: skip
+        browser.run(CLOSE)
         yield found
 
 
