@@ -18,10 +18,12 @@ Build = Callable[[Path, Mapping[str, Any], list[Path]], list[Run]]
 
 
 class Kind(NamedTuple):
-    """How an answer is logged, and the files that belong to it."""
+    """How an answer is logged, the files that belong to it, and the MLflow experiment that it belongs to where its
+    command line names none of ours."""
 
     build: Build
     files: Sequence[str]
+    home: str = ""
 
 
 def _service(folder: Path, result: Mapping[str, Any], files: list[Path]) -> list[Run]:
@@ -44,10 +46,10 @@ def _validation(folder: Path, content: Mapping[str, Any], files: list[Path]) -> 
 
 KINDS = {
     "study.json": Kind(of_study, ("front.csv", "trials.parquet", "report.html")),
-    "metrics.json": Kind(of_evaluation, ()),
-    "serve.json": Kind(_service, ("requests.parquet", "serving.svg")),
-    "receipts.json": Kind(_receipts, ("receipts.html",)),
-    "validation.json": Kind(_validation, ("validation.html",)),
+    "metrics.json": Kind(of_evaluation, (), "evaluations"),
+    "serve.json": Kind(_service, ("requests.parquet", "serving.svg"), "serving"),
+    "receipts.json": Kind(_receipts, ("receipts.html",), "receipts"),
+    "validation.json": Kind(_validation, ("validation.html",), "validation"),
 }
 
 
@@ -115,7 +117,7 @@ def _write(
     logged = Logged(digest_of(folder / name), kind.build(folder, content, files_of(folder, name, list(KINDS))),
                     created(content), content, missing)  # fmt: skip
     client = store.client_of(uri)
-    title = tracking["experiment"] or content.get("choices", {}).get("experiment") or "dse"
+    title = tracking["experiment"] or experiment_of(content, kind)
     with store.one_at_a_time(uri):
         experiment = store.open_experiment(client, uri, title, tracking.get("artifacts"))
         first = len(done.ids)
@@ -127,6 +129,14 @@ def _write(
     where = f"experiment {title!r}, {time.perf_counter() - start:.1f} s"
     console.print(f"MLflow      runs: {', '.join(told)} ({where})")
     console.print(f"open        {opened(uri, experiment, views.key_of(found))}")
+
+
+def experiment_of(content: Mapping[str, Any], kind: Kind) -> str:
+    """The MLflow experiment of an answer: that of ours which a study is of or a command line names."""
+    from dse.tracking.keys import overrides
+
+    named = not kind.home or "experiment" in dict(overrides(content.get("command", "")))
+    return (content.get("choices", {}).get("experiment") if named else kind.home) or "dse"
 
 
 def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import Any
 
 from dse.console import digits
@@ -15,10 +16,15 @@ LONGEST = 4800
 
 def of_study(study: Mapping[str, Any]) -> str:
     """What the study asked and found, its front as a table, and the command."""
-    found = [f"- {words}" for words in study.get("finding", [])]
+    found = [f"- {escape(words, quote=False)}" for words in study.get("finding", [])]
     counts = study.get("counts", {})
     told = ", ".join(f"{counts[name]:,} {name}" for name in ("evaluated", "feasible") if counts.get(name) is not None)
-    parts = [study.get("question") or "", "\n".join(found), table_of(study), command(study.get("command", ""))]
+    parts = [
+        escape(study.get("question") or "", quote=False),
+        "\n".join(found),
+        table_of(study),
+        command(study.get("command", "")),
+    ]
     return whole([*parts, f"{told}. All of them: `trials.parquet`; the whole study: `report.html`, under Artifacts."])
 
 

@@ -14,7 +14,7 @@ from dse.goals import Goals
 from dse.metrics import Metrics, units
 from dse.tracking.keys import answer_key, key, mapping, number, parameters, sized
 
-MOST_CELLS = 200_000  # of a table: the UI draws every row at once, and stands still for minutes at a million
+MOST_CELLS = 40_000  # of a table: the UI stands still for minutes over some hundred thousand
 
 
 def write_table(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

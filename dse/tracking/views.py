@@ -92,6 +92,8 @@ def listing(
 ) -> dict[str, Any]:
     """Which runs are listed, in which order, with which columns, each as wide as its name."""
     named = {"tags": tags, "metrics": metrics, "params": params}
+    if not tags:  # single runs are told from each other by what was set, points of a front by what they reach
+        named = {"params": params, "metrics": metrics}
     columns = {f"{kind}.`{name}`": name for kind, names in named.items() for name in names}
     widths = {column: round(len(name) * LETTER + EDGES) for column, name in columns.items()}
     return {

@@ -163,7 +163,12 @@ def test_what_is_set_is_logged_as_a_number_where_it_is_one(name: str, text: str,
 def test_a_study_says_what_it_asked_and_found(rest: Rest) -> None:
     (whole,) = runs(rest, "tags.`dse.kind` = 'study'")
     note = whole["tags"]["mlflow.note.content"]
-    for words in (study()["question"], "The tall ones are dear.", "dse experiment=small", "| F1 | tall, narrow |"):
+    for words in (
+        "Which of these, &lt;tall&gt; or flat?",
+        "The tall ones are dear.",
+        "dse experiment=small",
+        "| F1 | tall, narrow |",
+    ):
         assert words in note
     assert "| A server of today |" in note
     (first,) = runs(rest, "tags.`dse.front` = 'F1'")

@@ -127,7 +127,7 @@ def trial(speed: float) -> dict[str, Any]:
 def write_evaluation(folder: Path, hw: str, frequency: str) -> Path:
     """The folder of one job of a sweep."""
     folder.mkdir(parents=True)
-    told = about(f"dse task=evaluate hw={hw} model=small 'hw.chip.engine.frequency={frequency}'")
+    told = about(f"dse task=evaluate experiment=small hw={hw} model=small 'hw.chip.engine.frequency={frequency}'")
     told["choices"] = told["choices"] | {"hw": hw}
     content = answer(50.0 + len(hw)) | {"title": f"{hw} large wide chat", "missing": [], "cautions": []} | told
     (folder / "metrics.json").write_text(json.dumps(content))
