@@ -54,7 +54,6 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     options = list(dict.fromkeys(line for _, _, line in cells))
     places = list(dict.fromkeys(place for _, place, _ in cells))
     spots = {place: i + 1.0 for i, place in enumerate(places)} if isinstance(places[0], str) else {}
-    size = LEFT + len(groups) * (WIDTH + GAP), TOP + HEIGHT + FOOT
     out = Axis.of([spots.get(place, place) for place in places], 0, WIDTH)
     title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
     shapes = [
@@ -69,11 +68,12 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
             points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
             words += drawn([(out.at(spots.get(p, p)), up.at(v * factor)) for p, v in points], colour)
         shapes.append(f'<g transform="translate({LEFT + column * (WIDTH + GAP)} {TOP})">' + "\n".join(words) + "</g>")
-    return svg(*size, title, shapes)
+    return svg(LEFT + len(groups) * (WIDTH + GAP), TOP + HEIGHT + FOOT, title, shapes)
 
 
 def svg(width: float, height: float, title: str, shapes: Sequence[str]) -> str:
-    """The document around shapes."""
+    """The document around shapes, as wide as its title at least."""
+    width = max(width, LEFT + 7.8 * len(title))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
         f'font-family="Helvetica,Arial,sans-serif"><title>{escape(title)}</title>'
