@@ -20,9 +20,7 @@ def narrow_drawing(name: str, formats: str, figures: Figures) -> str:
     return document(WIDTH, bottom, f"{name}: levels, links, chip and memory tiers", shapes)
 
 
-def nested(
-    box: Box, parts: Sequence[tuple[str, Figures]], formats: str, copies: float
-) -> tuple[list[str], float]:
+def nested(box: Box, parts: Sequence[tuple[str, Figures]], formats: str, copies: float) -> tuple[list[str], float]:
     """The outermost of `parts` with everything inside it; shapes and bottom."""
     (name, part), inside = parts[0], parts[1:]
     label = f"{name}  × {copies:,.0f}" if copies > 1 else name
@@ -69,7 +67,11 @@ def chip(box: Box, part: Figures) -> tuple[list[str], float]:
         here = Box(box.x, top, box.width, 3 * LINE + 4)
         thick = thickness(tier["bandwidth"]["value"])
         access = part["access"][name]
-        facts = (told(access["latency"]), told(access["energy"]), f"{access['sustained_fraction']['value']:.0%} sustained")
+        facts = (
+            told(access["latency"]),
+            told(access["energy"]),
+            f"{access['sustained_fraction']['value']:.0%} sustained",
+        )
         shapes += [
             rectangle(here, f"tier{i % LOOKS}", edge=True),
             rectangle(Box(here.x, here.y, max(2.0, thick / 2), here.height), "link", 0),

@@ -14,10 +14,10 @@ from dse.report_assets.markup import DASH, Html, element, framed, number, words
 from dse.svg import frame_style, inline
 from dse.terms import largest_first
 
-HOUR = 3600.0
+HOUR, PAID = 3600.0, "cost_per_million_tokens"
 PER = {  # what throughput is held against: its name, and the size of it
     "megawatt": ("tokens per second per megawatt", lambda row, chips: row["power"] / 1e6),
-    "hour": ("tokens per second per USD an hour", lambda row, chips: row["cost_per_million_tokens"] * row[ALL] * HOUR / 1e6),
+    "hour": ("tokens per second per USD an hour", lambda row, chips: HOUR * row[ALL] * row[PAID] / 1e6),
     "price": ("tokens per second per 1,000 USD of purchase", lambda row, chips: row["system_cost"] / 1e3),
     "chip": ("tokens per second per chip", lambda row, chips: chips),
     "machine": ("tokens per second, all users", lambda row, chips: 1.0),
@@ -81,10 +81,14 @@ def limited(study: Mapping[str, Any]) -> str:
     points = study["front"] or study.get("nearest") or []
     kept = [one for one in points if one["name"] in study["details"]]
     left = len(points) - len(kept)
-    said = "Of every machine of the front and of every baseline:"
+    said = "Of every machine of the front and of every baseline"
     if left:
-        said = f"Of {len(kept)} of {len(points)} points, the best by each objective and others evenly between, and of the baselines:"
-    return f"{said} its drawing, what bounds its operators, its throughput over loads, the mappings that came next, what it is made of."
+        said = f"Of {len(kept)} of {len(points)} points, the best by each objective and others evenly between, and of "
+        said += "the baselines"
+    return (
+        f"{said}: its drawing, what bounds its operators, its throughput over loads, the mappings that came next, what "
+        "it is made of."
+    )
 
 
 def block(name: str, point: Mapping[str, Any], one: Mapping[str, Any]) -> Html:
@@ -133,8 +137,10 @@ def _rooflines(one: Mapping[str, Any]) -> str:
         "On one chip: the operators of all layers alike. Reached is operations over modelled time, its roof the lesser "
         "of the peak rate and of what the tier that it reads gives at its intensity."
     )
-    return title("What bounds its operators") + element("p", told, class_="aside") + element(
-        "div", *inner, class_="rooflines"
+    return (
+        title("What bounds its operators")
+        + element("p", told, class_="aside")
+        + element("div", *inner, class_="rooflines")
     )
 
 
@@ -168,7 +174,8 @@ def _curve(point: Mapping[str, Any]) -> Any:
         ]  # fmt: skip
         left = len(one["curve"]) - len(rows)
         beyond = f" {left} loads that break a limit of power, heat or clock are left out." if left else ""
-        said = f"Each load under the mapping that is best for it; the study's own load is {point['mapping']['users']:,} users.{beyond}"
+        own = f"the study's own load is {point['mapping']['users']:,} users"
+        said = f"Each load under the mapping that is best for it; {own}.{beyond}"
         table = plain_table(heads, rows, "Throughput over loads", set(range(7)))
         return title("Its throughput over loads") + element("p", said, class_="aside") + table
 
@@ -208,7 +215,9 @@ def _bill(one: Mapping[str, Any]) -> str:
         rows = [[words(term), number(factor * size), percent(share)] for term, size, share in ordered[:TERMS]]
         if len(ordered) > TERMS:
             rest = ordered[TERMS:]
-            rows.append([f"{len(rest)} others", number(factor * sum(r[1] for r in rest)), percent(sum(r[2] for r in rest))])
+            rows.append(
+                [f"{len(rest)} others", number(factor * sum(r[1] for r in rest)), percent(sum(r[2] for r in rest))]
+            )
         made.append(element("div", element("h4", name), plain_table(["part", unit, "share"], rows, name, {1, 2})))
     return title("What it is made of") + element("div", *made, class_="bills")
 
@@ -238,7 +247,9 @@ def _sources(one: Mapping[str, Any]) -> str:
 
 
 def _absent(one: Mapping[str, Any]) -> str:
-    lines = [f"Its {PARTS.get(part, part)} could not be worked out: {why}" for part, why in one.get("absent", {}).items()]
+    lines = [
+        f"Its {PARTS.get(part, part)} could not be worked out: {why}" for part, why in one.get("absent", {}).items()
+    ]
     return "".join(element("p", line, class_="aside") for line in lines)
 
 

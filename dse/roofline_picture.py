@@ -18,7 +18,7 @@ EXPLAINED = "modelled; a dot for each operator of a chip, its area its share of 
 def picture(title: str, passes: Sequence[Mapping[str, Any]]) -> str:
     """roofline.svg, from what `dse.roofline_rows` says."""
     shapes = [text(GAP, 30, title, WIDTH - 2 * GAP, 17, bold=True), text(GAP, 54, EXPLAINED, 860, 12, "pale")]
-    top = 96.0
+    top = 116.0
     for one in passes:
         shapes += panel(Box(GAP, top, WIDTH - GAP - 44, PANEL - GAP), one)
         top += PANEL
@@ -29,7 +29,10 @@ def legend(box: Box) -> list[str]:
     """What colours mean."""
     shapes, x = [], box.x
     for cause, look in LOOKS.items():
-        shapes += [rectangle(Box(x, box.y, 11, 11), look, 2, edge=True), text(x + 16, box.y + 10, cause, 90, 12, "pale")]
+        shapes += [
+            rectangle(Box(x, box.y, 11, 11), look, 2, edge=True),
+            text(x + 16, box.y + 10, cause, 90, 12, "pale"),
+        ]
         x += 110
     return shapes
 

@@ -3,6 +3,7 @@ much is asked at once, above neither anywhere; and what else a report says of a 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +46,9 @@ def ideal(one: Candidate) -> Candidate:
 
 def looked(one: Candidate, laid: Laid) -> dict[str, dict[str, Any]]:
     """The passes of a candidate under a mapping, by name."""
-    found = jax.device_get(seen_of(curve.stacked([one]), {"mapping": jax.tree.map(lambda n: jnp.array([n], float), laid)}))
+    found = jax.device_get(
+        seen_of(curve.stacked([one]), {"mapping": jax.tree.map(lambda n: jnp.array([n], float), laid)})
+    )
     tiers = list(one.hw.chip.memory)
     return {name: passed(name, jax.tree.map(lambda leaf: float(leaf[0]), seen), tiers) for name, seen in found.items()}
 
@@ -144,7 +147,7 @@ def test_a_curve_never_grows_with_interactivity(loads: dict[str, np.ndarray]) ->
     best = [row for row in curve.rows(loads, found) if row["best"]]
     best.sort(key=lambda row: row[curve.USER])
     assert len(best) >= 2
-    assert all(one[curve.ALL] >= other[curve.ALL] for one, other in zip(best, best[1:], strict=False))
+    assert all(one[curve.ALL] >= other[curve.ALL] for one, other in itertools.pairwise(best))
 
 
 def test_what_throughput_is_held_against(loads: dict[str, np.ndarray]) -> None:
@@ -188,8 +191,17 @@ def study_of(drawn: Mapping[str, Any], passes: Mapping[str, Any], loads: dict[st
     row = curve.rows(loads, Template((), {}, built(*CARD)))
     metrics = {name.removeprefix("metrics."): float(v[0]) for name, v in loads.items() if name.startswith("metrics.")}
     point = {"name": "<F1>", "metrics": metrics, "mapping": {"users": 1}, "headroom": {"latency": 0.5}}
-    one = {"machine": drawn, "chips": 8.0, "curve": row, "roofline": [passes[DECODE], passes[PROMPT]], "absent": {"sources": "<no>"}}
-    one["mappings"] = {"chosen": {"tensor": 8, "weights": "sram"}, "runners_up": [{"tensor": 4, "weights": "sram", "loses": "worse"}]}
+    one = {
+        "machine": drawn,
+        "chips": 8.0,
+        "curve": row,
+        "roofline": [passes[DECODE], passes[PROMPT]],
+        "absent": {"sources": "<no>"},
+    }
+    one["mappings"] = {
+        "chosen": {"tensor": 8, "weights": "sram"},
+        "runners_up": [{"tensor": 4, "weights": "sram", "loses": "worse"}],
+    }
     return {"front": [point, point | {"name": "F2"}], "baselines": [], "details": {"<F1>": one}}
 
 
@@ -206,7 +218,9 @@ def test_the_sections_say_what_is_there_and_what_is_not(
     for one in alone[DECODE]["operators"]:
         assert one["name"] in section
     view = json.loads(json.dumps(details_view(study)))
-    assert view["machines"]["<F1>"]["work"]["user"] == pytest.approx(loads["metrics.tokens_per_second_per_user"][0], rel=1e-4)
+    assert view["machines"]["<F1>"]["work"]["user"] == pytest.approx(
+        loads["metrics.tokens_per_second_per_user"][0], rel=1e-4
+    )
     assert "No machine" in str(details_section(study | {"details": {}}))
     assert "<svg" in roofline_picture.picture("A", [alone[DECODE]])
 
