@@ -41,7 +41,8 @@ STYLE = """
 .rooflines > div { min-width: 0; }
 .rooflines th, .rooflines td { padding-inline: .4rem; }
 .rooflines figcaption { margin-bottom: .8rem; }
-.closely .last, #details-of-point .last { min-width: 9rem; }
+.closely .last, #details-of-point .last { min-width: 15rem; }
+.closely .rooflines .last, #details-of-point .rooflines .last { min-width: 0; }
 .plot.square { height: 24rem; }
 .bills { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
 .bills > div { min-width: 0; max-width: 100%; }
