@@ -8,7 +8,7 @@ from typing import Any
 from dse.drawing import LOOKS, counted, floorplan, summary, thickness, told
 from dse.svg import Box, document, rectangle, text, width_of
 
-WIDTH, PAD, LINE, DIE, SMALL = 390.0, 8.0, 16.0, 200.0, 11.0
+WIDTH, PAD, LINE, DIE, SMALL = 390.0, 8.0, 16.0, 240.0, 11.0
 
 Figures = Mapping[str, Any]
 
@@ -60,11 +60,11 @@ def written(box: Box, top: float, phrases: Sequence[str]) -> tuple[list[str], fl
 
 def chip(box: Box, part: Figures) -> tuple[list[str], float]:
     """The die with its blocks, and under it the tiers that its engine reads, each with the bar of its bandwidth."""
-    die = Box(box.x + (box.width - DIE) / 2, box.y + 2, DIE, DIE * 0.8)
+    die = Box(box.x + (box.width - DIE) / 2, box.y + 2, DIE, DIE * 0.7)
     shapes = floorplan(die, part["areas"], told(part["silicon_area"]), part["silicon_area"]["value"])
     top = die.bottom + 50
     for i, (name, tier) in enumerate(part["tiers"].items()):
-        here = Box(box.x, top, box.width, 3 * LINE + 4)
+        here = Box(box.x, top, box.width, 3 * LINE + 8)
         thick = thickness(tier["bandwidth"]["value"])
         access = part["access"][name]
         facts = (

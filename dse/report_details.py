@@ -3,10 +3,10 @@ the charts read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from dse.curve import ALL, USER, degrees_in_words
+from dse.curve import ALL, BESIDE, USER, degrees_in_words
 from dse.details_parts import OWN
 from dse.drawing import counted, drawing, told
 from dse.drawing_narrow import narrow_drawing
@@ -14,10 +14,10 @@ from dse.report_assets.markup import DASH, Html, element, framed, number, words
 from dse.svg import frame_style, inline
 from dse.terms import largest_first
 
-HOUR = 3600.0
+HOUR, PAID = 3600.0, "cost_per_million_tokens"
 PER = {  # what throughput is held against: its name, and the size of it
     "megawatt": ("tokens per second per megawatt", lambda row, chips: row["power"] / 1e6),
-    "hour": ("tokens per second per USD an hour", lambda row, chips: row["cost_per_million_tokens"] * row[ALL] * HOUR / 1e6),
+    "hour": ("tokens per second per USD an hour", lambda row, chips: HOUR * row[ALL] * row[PAID] / 1e6),
     "price": ("tokens per second per 1,000 USD of purchase", lambda row, chips: row["system_cost"] / 1e3),
     "chip": ("tokens per second per chip", lambda row, chips: chips),
     "machine": ("tokens per second, all users", lambda row, chips: 1.0),
@@ -41,7 +41,8 @@ STYLE = """
 .rooflines > div { min-width: 0; }
 .rooflines th, .rooflines td { padding-inline: .4rem; }
 .rooflines figcaption { margin-bottom: .8rem; }
-.closely .last, #details-of-point .last { min-width: 9rem; }
+.closely .last, #details-of-point .last { min-width: 15rem; }
+.closely .rooflines .last, #details-of-point .rooflines .last { min-width: 0; }
 .load-line { fill: none; stroke-linejoin: round; }
 .mark.load .symbol { stroke-width: 2; }
 .roof { fill: none; stroke: var(--muted); stroke-width: 1.6; }
@@ -86,20 +87,31 @@ def limited(study: Mapping[str, Any]) -> str:
     points = study["front"] or study.get("nearest") or []
     kept = [one for one in points if one["name"] in study["details"]]
     left = len(points) - len(kept)
-    said = "Of every machine of the front and of every baseline:"
+    said = "Of every machine of the front and of every baseline"
     if left:
-        said = f"Of {len(kept)} of {len(points)} points, the best by each objective and others evenly between, and of the baselines:"
-    return f"{said} its drawing, what bounds its operators, its throughput over loads, the mappings that came next, what it is made of."
+        said = f"Of {len(kept)} of {len(points)} points, the best by each objective and others evenly between, and of "
+        said += "the baselines"
+    return (
+        f"{said}: its drawing, what bounds its operators, its throughput over loads, the mappings that came next, what "
+        "it is made of."
+    )
 
 
 def block(name: str, point: Mapping[str, Any], one: Mapping[str, Any]) -> Html:
     """Everything about one machine."""
     chips = f"{one['chips']:,.0f} chips" if one["chips"] != 1 else "one chip"
-    inner = "".join(
-        part(one) for part in (_drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources, _absent)
-    )
+    parts = (_drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources, _absent)
+    inner = "".join(shown(part, one) for part in parts)
     summary = element("summary", name, " ", element("small", chips))
     return element("details", summary, element("div", Html(inner), class_="body"), class_="closely", data_details=name)
+
+
+def shown(part: Callable[[Mapping[str, Any]], str], one: Mapping[str, Any]) -> str:
+    """One part, or that it cannot be shown, as where a number is not finite: no part loses the page."""
+    try:
+        return part(one)
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        return element("p", f"A part cannot be shown: {error}", class_="aside")
 
 
 def _drawing(name: str) -> Any:
@@ -133,7 +145,8 @@ def in_words(figures: Mapping[str, Any]) -> str:
 def _rooflines(one: Mapping[str, Any]) -> str:
     if not one.get("roofline"):
         return ""
-    inner = [element("div", Html(_roofline(passed)), data_pass=place) for place, passed in enumerate(one["roofline"])]
+    kept = filter(whole, one["roofline"])
+    inner = [element("div", Html(_roofline(passed)), data_pass=place) for place, passed in enumerate(kept)]
     told = (
         "On one chip: the operators of all layers alike. Reached is operations over modelled time, its roof the lesser "
         "of the peak rate and of what the tier that it reads gives at its intensity."
@@ -175,7 +188,8 @@ def _curve(point: Mapping[str, Any]) -> Any:
         ]  # fmt: skip
         left = len(one["curve"]) - len(rows)
         beyond = f" {left} loads that break a limit of power, heat or clock are left out." if left else ""
-        said = f"Each load under the mapping that is best for it; the study's own load is {point['mapping']['users']:,} users.{beyond}"
+        own = f"the study's own load is {point['mapping']['users']:,} users"
+        said = f"Each load under the mapping that is best for it; {own}.{beyond}"
         table = plain_table(heads, rows, "Throughput over loads", set(range(7)))
         return title("Its throughput over loads") + element("p", said, class_="aside") + table
 
@@ -184,7 +198,8 @@ def _curve(point: Mapping[str, Any]) -> Any:
 
 def per(row: Mapping[str, Any], chips: float) -> dict[str, float | None]:
     """Throughput over each of what it is held against."""
-    sizes = {name: size(row, chips) for name, (_, size) in PER.items()}
+    known = all(row[name] is not None for name in (ALL, USER, *BESIDE))
+    sizes = {name: size(row, chips) if known else 0.0 for name, (_, size) in PER.items()}
     return {name: row[ALL] / size if size else None for name, size in sizes.items()}
 
 
@@ -287,7 +302,7 @@ def details_view(study: Mapping[str, Any]) -> dict[str, Any]:
                 "front": name in front,
                 "curve": [drawn(row, one["chips"]) for row in one.get("curve") or [] if row["works"]],
                 "work": drawn(working(named[name]), one["chips"]),
-                "roofline": one.get("roofline") or [],
+                "roofline": [passed for passed in one.get("roofline") or [] if whole(passed)],
                 "sources": one.get("sources", {}).get("rows", []),
             }
             for name, one in found.items()
@@ -296,13 +311,18 @@ def details_view(study: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def whole(passed: Mapping[str, Any]) -> bool:
+    """True where a pass can be drawn: it takes some time, and has operators and roofs."""
+    return bool(passed["seconds"] and passed["operators"] and passed["peaks"])
+
+
 def working(point: Mapping[str, Any]) -> dict[str, Any]:
     """The study's own load as a row of the curve."""
-    left = point["headroom"]
-    return {**point["metrics"], "users": point["mapping"]["users"], "late": left["latency"] < 0}
+    left = point["headroom"].get("latency")
+    return {**point["metrics"], "users": point["mapping"]["users"], "late": left is not None and left < 0}
 
 
 def drawn(row: Mapping[str, Any], chips: float) -> dict[str, Any]:
     """One load: users, what each gets, and throughput over each of what it is held against, five digits."""
-    held = {name: value and float(f"{value:.5g}") for name, value in per(row, chips).items()}
-    return {"users": row["users"], "user": float(f"{row[USER]:.5g}"), "late": row["late"]} | held
+    held = {name: value and float(f"{value:.5g}") for name, value in (per(row, chips) | {"user": row[USER]}).items()}
+    return {"users": row["users"], "late": row["late"]} | held

@@ -18,11 +18,11 @@ from dse.curve import QUICK
 from dse.evaluate import Candidate
 from dse.fixed import Mappings
 from dse.metrics import Mapping
-from dse.schedule import cut_of, passes
+from dse.schedule import Parts, cut_of, hopped, path, works
 from dse.scheduler import Turn
 from dse.steady import scheduling
-from dse.step import Pass, each, in_loops
-from hw.chip import Chip, Placement
+from dse.step import each, in_loops, moved, summed
+from hw.chip import Chip, Placement, Ran
 from hw.engine import Bounds
 from hw.heat import State
 from hw.system import System
@@ -101,13 +101,17 @@ def called(turn: Turn) -> str:
 def looked(system: System, state: State, model: Model, formats: Formats, mapping: Mapping, batch: Batch) -> Seen:
     """One pass of a batch of an attention group."""
     cut, chip = cut_of(mapping), system.chip
-    whole: Pass = passes(system, state, model, formats, mapping, [batch])[0]
-    place = Placement(mapping.weights, mapping.cache)
-    listed = parts(model, batch, cut)
-    ran = each([operator for _, _, operator in listed], lambda one: dot(chip, one, formats, place, state))
+    place, listed = Placement(mapping.weights, mapping.cache), works(model, batch, cut)
+    named = parts(model, batch, cut, listed)
+    operators = [operator for work in listed for operator in work.operators]
+    found = each(operators, lambda one: (chip.run(one, formats, place, state), reads(chip, one, formats, place, state)))
+    worked = tuple(summed(listed, [ran for ran, _ in found], cut.devices))
+    moves = tuple(moved(system.network, listed, formats))
+    hops = hopped(system, model, formats, mapping, batch)
+    whole = path(system, model, mapping, Parts(worked, moves, hops))
     dots: OrderedDict[str, Dot] = OrderedDict()
-    for (name, layers, _), one in zip(listed, ran, strict=True):
-        dots[name] = joined(dots.get(name), one, layers, cut.devices)
+    for (name, layers), operator, (ran, read) in zip(named, operators, found, strict=True):
+        dots[name] = joined(dots.get(name), dot(operator, ran, read), layers, cut.devices)
     tiers = list(zip(chip.tiers, state.tiers, strict=True))
     return Seen(
         dots=dots,
@@ -119,13 +123,18 @@ def looked(system: System, state: State, model: Model, formats: Formats, mapping
     )
 
 
-def dot(chip: Chip, work: Operator, formats: Formats, place: Placement, state: State) -> Dot:
-    """One operator of one layer on one device."""
-    held, ran = work.held(formats), chip.run(work, formats, place, state)
-    moved = work.held_elements * held.bytes + chip.engine.timing(work, formats, state.logic).beside
+def reads(chip: Chip, work: Operator, formats: Formats, place: Placement, state: State) -> tuple[Any, Any, Any]:
+    """Bytes of an operator to and from the tier of what it holds still, that tier, and the peak rate in its formats."""
+    held = work.held(formats)
+    size = work.held_elements * held.bytes + chip.engine.timing(work, formats, state.logic).beside
     peak = chip.engine.peak_rate(held, formats.activations, state.logic)
-    numbers = (2 * work.macs, moved, ran.total, sum(ran.joules), work.held(place), peak)
-    return Dot(*(jnp.asarray(number, float) for number in numbers), ran.bounds)
+    return size, jnp.asarray(work.held(place), float), peak
+
+
+def dot(work: Operator, ran: Ran, read: tuple[Any, Any, Any]) -> Dot:
+    """One operator of one layer on one device."""
+    size, tier, peak = read
+    return Dot(2 * work.macs, size, ran.total, sum(ran.joules), tier, peak, ran.bounds)
 
 
 def joined(before: Dot | None, one: Dot, layers: Any, devices: Any) -> Dot:
@@ -143,16 +152,15 @@ def joined(before: Dot | None, one: Dot, layers: Any, devices: Any) -> Dot:
     return added._replace(tier=own.tier, peak=jnp.maximum(before.peak, own.peak))
 
 
-def parts(model: Model, batch: Batch, cut: Cut) -> list[tuple[str, Any, Operator]]:
-    """The operators of a pass on one device: what each is called, and in how many layers it is done."""
-    found: list[tuple[str, Any, Operator]] = []
-    for name, block in model.blocks.items():
+def parts(model: Model, batch: Batch, cut: Cut, listed: Sequence[Work]) -> list[tuple[str, Any]]:
+    """Of each operator of a pass what it is called, and in how many layers it is done."""
+    found: list[tuple[str, Any]] = []
+    for (name, block), work in zip(model.blocks.items(), listed, strict=False):
         before = f"{name.replace('_', ' ')}: " if len(model.blocks) > 1 else ""
-        work = block.work(model.hidden, batch, cut)
-        names = [before + one for one in named(block, work, len(block.mixer.work(model.hidden, batch, cut).operators))]
-        found += [(one, block.layers, operator) for one, operator in zip(names, work.operators, strict=True)]
-    head = model.head(batch.sampled, cut).operators
-    return found + [("head" if i == len(head) - 1 else "before the layers", 1.0, one) for i, one in enumerate(head)]
+        mixed = len(block.mixer.work(model.hidden, batch, cut).operators)
+        found += [(before + one, block.layers) for one in named(block, work, mixed)]
+    head = len(listed[-1].operators)
+    return found + [("head" if i == head - 1 else "before the layers", 1.0) for i in range(head)]
 
 
 def named(block: Block, work: Work, mixed: int) -> list[str]:

@@ -18,7 +18,7 @@ EXPLAINED = "modelled; a dot for each operator of a chip, its area its share of 
 def picture(title: str, passes: Sequence[Mapping[str, Any]]) -> str:
     """roofline.svg, from what `dse.roofline_rows` says."""
     shapes = [text(GAP, 30, title, WIDTH - 2 * GAP, 17, bold=True), text(GAP, 54, EXPLAINED, 860, 12, "pale")]
-    top = 96.0
+    top = 116.0
     for one in passes:
         shapes += panel(Box(GAP, top, WIDTH - GAP - 44, PANEL - GAP), one)
         top += PANEL

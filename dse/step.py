@@ -126,14 +126,18 @@ def worked(
 ) -> list[Pass]:
     """Each work's operators one after the other on each of so many devices, its exchanges apart."""
     operators = [operator for work in works for operator in work.operators]
-    costs = iter(each(operators, lambda operator: chip.run(operator, formats, place, state)))
-    found = []
+    return summed(works, each(operators, lambda operator: chip.run(operator, formats, place, state)), devices)
+
+
+def summed(works: Sequence[Work], ran: Sequence[Ran], devices: Any) -> list[Pass]:
+    """Each work's operators one after the other, from what each of them takes."""
+    costs, found = iter(ran), []
     for work in works:
         times, energies = Times(), Energies()
         for _ in work.operators:
-            ran = next(costs)
-            times = total(times, attribute(ran))
-            energies = total(energies, Energies(*ran.joules), devices)
+            cost = next(costs)
+            times = total(times, attribute(cost))
+            energies = total(energies, Energies(*cost.joules), devices)
         found.append(Pass(times, energies))
     return found
 

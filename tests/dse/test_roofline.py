@@ -3,6 +3,7 @@ much is asked at once, above neither anywhere; and what else a report says of a 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_a_curve_never_grows_with_interactivity(loads: dict[str, np.ndarray]) ->
     best = [row for row in curve.rows(loads, found) if row["best"]]
     best.sort(key=lambda row: row[curve.USER])
     assert len(best) >= 2
-    assert all(one[curve.ALL] >= other[curve.ALL] for one, other in zip(best, best[1:], strict=False))
+    assert all(one[curve.ALL] >= other[curve.ALL] for one, other in itertools.pairwise(best))
 
 
 def test_what_throughput_is_held_against(loads: dict[str, np.ndarray]) -> None:

@@ -1,0 +1,70 @@
+"""The report's closer look at each machine, in a browser: its charts, and what is copied beside the selected point."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_report import drawn, study_of, written
+
+OPERATOR = {"tier": "sram", "operations": 4e9, "bytes": 2e9, "seconds": 1e-3, "share": 0.8, "energy_share": 0.9,
+            "intensity": 2.0, "rate": 4e12, "roof": 5e12, "bound": "weights"}  # fmt: skip
+PASS = {
+    "pass": "decode step",
+    "seconds": 1.25e-3,
+    "tiers": [{"name": "sram", "sustained": 2.5e12, "peak": 3e12}, {"name": "lpddr", "sustained": 4e10, "peak": 5e10}],
+    "peaks": [1e14, 5e13],
+    "operators": [OPERATOR | {"name": "head"}, OPERATOR | {"name": "nothing read", "intensity": None, "share": 0.1}],
+    "rest": {"exchanges": 0.1, "software": 0.0},
+}
+MAPPING = {"tensor": 8, "sequence": 1, "attention_data": 1, "expert": 1, "pipeline": 1, "data": 1, "batch": 1,
+           "weights": "sram", "cache": "sram"}  # fmt: skip
+
+
+def row(users: int) -> dict[str, Any]:
+    speed = 500 / (1 + users / 16)
+    return {"users": users, "tokens_per_second_per_user": speed, "tokens_per_second": users * speed, "power": 4e3,
+            "system_cost": 1e5, "cost_per_million_tokens": 5.0 / users, "works": users < 64, "late": users > 16,
+            "mapping": MAPPING | {"batch": users}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study() -> dict[str, Any]:
+    """Three points, of which the first and a baseline were looked at; of the baseline all parts failed."""
+    found = study_of(3)
+    one = {"chips": 64.0, "curve": [row(2**n) for n in range(8)], "roofline": [PASS], "absent": {}}
+    one["mappings"] = {"chosen": MAPPING, "runners_up": [MAPPING | {"tensor": 4, "loses": "cost, 3 % worse"}]}
+    one["sources"] = {"rows": [0, 3], "more": [], "chosen": [{"path": "hw.a", "value": "2", "instead": "1"}]}
+    lost = {"chips": 8.0, "absent": {"curve": "no <power>", "machine": "nothing"}}
+    hurt = {"chips": 8.0, "curve": [row(1) | {"power": None}], "roofline": [PASS | {"seconds": None}], "absent": {}}
+    names = [base["name"] for base in found["baselines"]]
+    return found | {"details": {"F1": one, names[0]: lost, names[1]: hurt}}
+
+
+def test_the_sections_stand_without_scripts(tmp_path: Path, study: dict[str, Any]) -> None:
+    page, text = written(tmp_path, study)
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert "Its curve could not be worked out: no <power>" in page.text("p")
+    assert any(cells and cells[0] == "head" and "80.0 %" in cells for cells in page.rows)
+    assert "cost, 3 % worse" in text
+
+
+def test_browser_draws_the_selected_machine(tmp_path: Path, study: dict[str, Any]) -> None:
+    dom = drawn(tmp_path, study, "F1")
+    body = re.search(r"<body[^>]*>", dom)
+    assert body is not None
+    assert "data-error" not in body.group()
+    assert re.search(r'id="curves-plot"[^>]*js-plotly-plot', dom)
+    assert re.search(r'id="roofline-plot-0"[^>]*js-plotly-plot', dom)
+    assert "all 2 numbers" in dom
+    beside = dom[dom.index('id="details-of-point"') :]
+    assert "cost, 3 % worse" in beside[: beside.index('id="command"')]
+
+
+def test_browser_says_that_a_machine_was_not_looked_at(tmp_path: Path, study: dict[str, Any]) -> None:
+    dom = drawn(tmp_path, study, "F2")
+    assert "F2 is not among the machines" in dom
+    assert "data-error" not in re.search(r"<body[^>]*>", dom).group()  # type: ignore[union-attr]
