@@ -11,7 +11,7 @@ from dse.session import command_line
 from dse.space import Files
 
 LEFT_OUT = ("task", "space", "search", "scale", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
-            "suite", "data", "robust", "spreads")  # fmt: skip
+            "suite", "data", "robust", "spreads", "studio")  # fmt: skip
 
 
 def kept(overrides: Sequence[str]) -> list[str]:

@@ -116,3 +116,10 @@ def log(config: Any) -> None:
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
     record(Path(folder), session.config["tracking"], required=True)
+
+
+def studio(config: Any) -> None:
+    """A page on this machine that moves numbers of the composed machine and shows what they do."""
+    from dse import studio as moving
+
+    moving.run(Session.of(config))
