@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from dse.console import console
 from dse.goals import Goals
 from dse.problem import read_parameters
 from dse.session import Session, read_wanted
-from dse.space import Space, read_space
+from dse.space import Space, is_file_key, read_space
 from dse.studio_front import Front, read_front
 from dse.studio_guard import bound
-from dse.studio_state import Studio
+from dse.studio_state import Moved, Studio, name_of
 from dse.template import template
 from hw.units import Rule
 
@@ -58,15 +59,23 @@ def begin(session: Session, front: Front) -> tuple[Studio, Front]:
     for folder in front.folders:
         if Path(folder).resolve() not in {Path(own).resolve() for own in session.folders}:
             raise ValueError(f"run: the study has YAMLs of its own; name them as well: --config-dir={folder}")
-    named = {word.lstrip("+").split("=")[0]: word for word in (*front.words, *kept(session.overrides))}
-    words = list(named.values())
+    own = kept(session.overrides)
+    words = list({name_of(word): word for word in (*front.words, *own)}.values())
     found = template(words)
     config = plain(compose(words))
     wanted, goals = read_wanted(config["mapping"]), Goals.read((front.config or session.config)["objectives"])
     space = space_of(session, front, found)
     experiment = next((w.partition("=")[2] for w in words if w.startswith("experiment=")), session.experiment)
-    studio = Studio(words, wanted, goals, space, experiment, session.folders)
+    studio = Studio(words, wanted, goals, space, experiment, session.folders, moved_by(front.design, own))
     return studio, replace(front, config=front.config or session.config)
+
+
+def moved_by(design: Sequence[str], own: Sequence[str]) -> Moved:
+    """What a design moves, but for what the command line names itself."""
+    named = {name_of(word) for word in own}
+    free = {name_of(word): word.partition("=")[2] for word in design if name_of(word) not in named}
+    files = {key: text for key, text in free.items() if is_file_key(key)}
+    return Moved(files, {key: text for key, text in free.items() if key not in files})
 
 
 def space_of(session: Session, front: Front, found: Any) -> Space | None:

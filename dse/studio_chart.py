@@ -34,7 +34,7 @@ def chart(
 ) -> dict[str, Any]:
     """Data and layout; the last of the trail is the point itself."""
     look = COLOURS[dark]
-    seen = [*(metrics for _, metrics in (*front.points, *front.baselines)), *trail]
+    seen = [*(metrics for _, metrics in (*front.points, *front.baselines)), *trail[:1]]
     scales = [scaled(axis, [metrics[axis] for metrics in seen]) for axis in axes]
 
     def places(points: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -49,12 +49,8 @@ def chart(
     hover = "%{text}<br>" + "<br>".join(
         f"{words(axis)}: %{{{letter}:.3g}} {unit}" for letter, axis, (_, unit) in zip("xy", axes, scales, strict=True)
     )
-    known = all(axis in front.others for axis in axes)
-    rest = (
-        [dict(zip(axes, pair, strict=True)) for pair in zip(*(front.others[axis] for axis in axes), strict=True)]
-        if known
-        else []
-    )
+    pairs = zip(*(front.others.get(axis, ()) for axis in axes), strict=False)
+    rest = [dict(zip(axes, pair, strict=True)) for pair in pairs]
     lined = sorted(front.points, key=lambda point: point[1][axes[0]])
     traces = [
         trace("evaluated", places(rest), look["other"], size=4, hoverinfo="skip"),
@@ -75,15 +71,16 @@ def chart(
         traces[2]["mode"] = "markers"
     for one in traces:
         one["showlegend"] = bool(one["x"])
-    return {"data": traces, "layout": layout(axes, scales, senses, look), "config": CONFIG}
+    return {"data": traces, "layout": layout(axes, scales, senses, look, narrow), "config": CONFIG}
 
 
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "toImage"], "responsive": True}
+CONFIG = {"displayModeBar": False, "responsive": True}  # a drag zooms, a double click shows all again
 
 
 def trace(name: str, points: Mapping[str, Any], colour: str, **look: Any) -> dict[str, Any]:
     """One kind of points."""
-    marker = {"color": colour, "size": look.pop("size"), "symbol": look.pop("symbol", "circle"), "line": {"width": 1.5}}
+    edge = {"width": 1.5, "color": colour}
+    marker = {"color": colour, "size": look.pop("size"), "symbol": look.pop("symbol", "circle"), "line": edge}
     return {
         "type": "scatter",
         "mode": "markers",
@@ -97,19 +94,21 @@ def trace(name: str, points: Mapping[str, Any], colour: str, **look: Any) -> dic
 
 
 def layout(
-    axes: Sequence[str], scales: Sequence[tuple[float, str]], senses: Mapping[str, str], look: Any
+    axes: Sequence[str], scales: Sequence[tuple[float, str]], senses: Mapping[str, str], look: Any, narrow: bool
 ) -> dict[str, Any]:
     """Axes with units and which way is better."""
     clear = "rgba(0,0,0,0)"
     found: dict[str, Any] = {
         "paper_bgcolor": clear, "plot_bgcolor": clear, "hovermode": "closest", "autosize": True,
-        "margin": {"l": 62, "r": 12, "t": 8, "b": 48}, "uirevision": "/".join(axes), "dragmode": False,
+        "margin": {"l": 62, "r": 12, "t": 8, "b": 48}, "uirevision": "/".join(axes),
+        "dragmode": False if narrow else "zoom",
         "font": {"color": look["ink"], "family": "system-ui, sans-serif", "size": 12},
         "hoverlabel": {"bgcolor": look["panel"], "font": {"color": look["ink"]}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": clear},
     }  # fmt: skip
     for letter, axis, (_, unit) in zip("xy", axes, scales, strict=True):
         better = {"maximize": ", more is better", "minimize": ", less is better"}.get(senses.get(axis, ""), "")
+        better = "" if narrow else better
         found[f"{letter}axis"] = {
             "title": {"text": f"{words(axis)}{f' ({unit})' if unit else ''}{better}", "standoff": 8},
             "type": "log" if axis != "quantisation_noise" else "linear", "gridcolor": look["faint"],

@@ -1,4 +1,4 @@
-"""What the studio's pages share: the session, its front, and one worker that takes moves in turn, the latest of each."""
+"""What the studio's pages share: the session, its front, and one worker that takes the latest of each move in turn."""
 
 from __future__ import annotations
 

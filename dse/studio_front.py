@@ -20,8 +20,8 @@ NEEDED = ("front", "baselines", "others", "config", "command", "experiment")
 class Front:
     """Points to be seen beside one's own: name and metrics of the front and of the baselines, the rest without names.
 
-    title : of the study; words, folders : the overrides of its best point by the first objective, its mapping left free,
-    and the folders of YAMLs that they need.
+    title : of the study; words, folders : its overrides, and the folders of YAMLs that they need; design : what its
+    first point sets of its space, its mapping left free.
     """
 
     title: str = ""
@@ -29,6 +29,7 @@ class Front:
     baselines: Sequence[tuple[str, Mapping[str, float]]] = ()
     others: Mapping[str, Sequence[float]] = field(default_factory=dict)
     words: Sequence[str] = ()
+    design: Sequence[str] = ()
     folders: Sequence[str] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,27 +46,28 @@ def read_front(folder: Path) -> Front:
     if not isinstance(study, dict) or (lacks := [name for name in NEEDED if name not in study]):
         raise ValueError(f"run: {path} lacks {', '.join(lacks) if isinstance(study, dict) else 'everything'}")
     points = study["front"] or study.get("nearest") or []
-    words, folders = begun(study, points)
+    words, design, folders = begun(study, points)
     return Front(
         str(study.get("title") or study["experiment"]),
         [(str(point["name"]), point["metrics"]) for point in study["front"]],
         [(str(point["name"]), point["metrics"]) for point in study["baselines"]],
         study["others"].get("feasible") or study["others"].get("infeasible") or {},
         words,
+        design,
         folders,
         study["config"],
     )
 
 
-def begun(study: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """The words that compose a study's first point, its mapping left free, and its folders of YAMLs."""
+def begun(study: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str], list[str]]:
+    """The words that compose a study's machines, those of its first point, and its folders of YAMLs."""
     given = shlex.split(study["command"])[1:]
     folders = [word.partition("=")[2] for word in given if word.startswith("--config-dir=")]
     words = [word for word in kept(word for word in given if not word.startswith("-")) if "=" in word]
     keys = {str(key) for key in points[0]["parameters"]} if points else set()
     chosen = [word for word in shlex.split(points[0]["command"])[1:] if name_of(word) in keys] if points else []
     first = [f"experiment={study['experiment']}"] if study["experiment"] else []
-    return list({name_of(word): word for word in (*first, *words, *chosen)}.values()), folders
+    return list({name_of(word): word for word in (*first, *words)}.values()), chosen, folders
 
 
 def against(metrics: Mapping[str, float], front: Front, goals: Goals) -> str:
@@ -83,5 +85,6 @@ def against(metrics: Mapping[str, float], front: Front, goals: Goals) -> str:
         return f"Behind the front: {over[0]}{more} {'are' if more else 'is'} no worse in any objective."
     beaten = [name for name, row in rows if all(a <= b for a, b in zip(own, row, strict=True))]
     if beaten:
-        return f"Beyond the front: no worse than {', '.join(beaten[:3])}{' …' if len(beaten) > 3 else ''} in any objective."
+        named = f"{', '.join(beaten[:3])}{' …' if len(beaten) > 3 else ''}"
+        return f"Beyond the front: no worse than {named} in any objective."
     return "Beside the front: no point of it is better in every objective."

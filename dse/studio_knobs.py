@@ -17,8 +17,8 @@ AROUND = 8.0  # a slider goes from an eighth to eight times what is given
 KELVIN = 30.0  # and from so much below a temperature to so much above
 MOST_KNOBS = 18  # that are shown without being asked for
 TELLING = (
-    "cores", "frequency", "rows", "columns", "capacity", "bandwidth", "layers", "fanout", "power_limit", "users", "prompt",
-    "output", "machines",
+    "cores", "frequency", "rows", "columns", "capacity", "bandwidth", "layers", "fanout", "power_limit", "users",
+    "prompt", "output", "machines",
 )  # fmt: skip
 TYPED = re.compile(
     r"\s*[-+]?(\d{1,15}\.?\d{0,15}|\.\d{1,15})(e[-+]?\d{1,3})?\s*([A-Za-z%0-9*/^]{0,24})\s*", re.IGNORECASE
@@ -59,7 +59,8 @@ class Knob:
         raw = ends[0] * (ends[1] / ends[0]) ** share if self.log else ends[0] + share * (ends[1] - ends[0])
         if self.rule.whole:
             return float(round(raw))
-        return min(max(float(f"{raw:.3g}"), self.low), self.high)
+        short = float(f"{raw:.3g}")
+        return short if self.low <= short <= self.high else raw
 
     def position(self, value: float) -> int:
         """The position nearest to a number."""
@@ -104,6 +105,8 @@ def around(key: str, rule: Rule, given: float) -> Knob:
         low = max(math.ceil(low), rule.least or 0.0)
         high = min(high, rule.most if rule.most is not None else math.inf)
         low = 1.0 if key.endswith("fanout") else low
+    if rule.above is not None and low <= rule.above:
+        low = rule.above + (given - rule.above) / 100
     low = max(low, rule.least or 0.0)
     log = low > 0 and not (rule.whole and high - low <= MOST_LISTED)
     return Knob(key, rule, low, high, log)

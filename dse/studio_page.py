@@ -89,8 +89,8 @@ class Page:
             self.told = markup("p").classes("status").props('role="status" aria-live="polite"')
             self.limits = markup("div")
             with ui.element("div").classes("line"):
-                for place, name in enumerate(("down", "across")):
-                    self._axis(1 - place, "across" if place else "up")
+                self._axis(1, "up")
+                self._axis(0, "across")
             self.plot = (
                 ui.plotly(self._figure()).classes("plot").props('role="img" aria-label="the machine against others"')
             )

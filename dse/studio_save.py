@@ -1,4 +1,4 @@
-"""What was found at the studio, kept as YAMLs that rebuild it: a machine for `hw=NAME`, a question for `experiment=NAME`."""
+"""What was found at the studio, kept as YAMLs: a machine for `hw=NAME`, the question for `experiment=NAME`."""
 
 from __future__ import annotations
 

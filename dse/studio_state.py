@@ -44,6 +44,9 @@ class Moved:
     texts: Mapping[str, str] = field(default_factory=dict)
 
 
+NOTHING = Moved()
+
+
 @dataclass(frozen=True)
 class Structure:
     """A composition of files, built; the rule of each number that may be moved, and where its leaf is."""
@@ -73,7 +76,7 @@ class Studio:
     """Moves numbers and files of a machine; every move either gives an answer or raises ValueError and changes nothing.
 
     overrides : the words that compose the machine to begin with; wanted, goals : of its configuration; space : what may
-    vary, where a space was named; experiment, folders : for the command line.
+    vary, where a space was named; experiment, folders : for the command line; begun : what is moved to begin with.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Studio:
         space: Space | None = None,
         experiment: str = "",
         folders: Sequence[str] = (),
+        begun: Moved = NOTHING,
     ) -> None:
         self.overrides, self.wanted, self.goals, self.space = list(overrides), wanted, goals, space
         self.experiment, self.folders = experiment, list(folders)
@@ -91,7 +95,9 @@ class Studio:
         self._knobs: dict[tuple[tuple[str, ...], str], Knob] = {}
         self._picked: dict[tuple[str, ...], dict[str, str]] = {}
         self._lock = threading.RLock()  # Hydra composes one at a time
-        self.moved, self._undone, self.asked = Moved(), [], []
+        self.begun = self.moved = begun
+        self._undone: list[Moved] = []
+        self.asked: list[str] = []
         self.trail: list[dict[str, float]] = []
         self.shown = self.start = self._answer(self.moved)
         self._remember()
@@ -99,8 +105,8 @@ class Studio:
     # What is there to be moved.
 
     def knobs(self) -> dict[str, Knob]:
-        """The numbers that are shown: those of the space that this machine has, or else the telling ones, and those that
-        were asked for."""
+        """The numbers that are shown: those of the space that this machine has, or else the telling ones; and those
+        that were asked for."""
         rules = self.rules
         keys = [p.key for p in self.space.numeric if p.key in rules] if self.space else []
         keys = keys or telling(rules)
@@ -121,7 +127,7 @@ class Studio:
     def ask(self, key: str) -> None:
         """Show a number among those that may be moved."""
         self.knob(key)
-        self.asked += [] if key in self.asked else [key]
+        self.asked = [*dict.fromkeys([*self.asked, key])]
 
     def files(self) -> dict[str, tuple[str, list[str]]]:
         """Group -> the file that is picked and all that there are."""
@@ -193,13 +199,13 @@ class Studio:
 
     def reset(self) -> None:
         """Back to where it began."""
-        self._go(Moved())
+        self._go(self.begun)
 
     def undo(self) -> None:
         """Back by one move."""
         if self._undone:
             self.shown = self._answer(self._undone[-1])
-            self.moved = self._undone.pop()
+            self._undone, self.moved = self._undone[:-1], self._undone[-1]
             self._remember()
 
     def _go(self, moved: Moved) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from dse.metrics import SECTIONS, SOMETIMES, Metrics, meanings, more_is_better, units
 from dse.report_assets.markup import Html, element, number, words
 from dse.results import display
-from dse.single import SHARES
+from dse.single import SHARES, held_back
 from dse.studio_front import Front, against
 from dse.studio_state import Studio
 
@@ -62,10 +62,12 @@ def verdict(studio: Studio, front: Front) -> Html:
 
 
 def limits(studio: Studio) -> Html:
-    """What is missed, by how much and what would help."""
-    if not studio.shown.missing:
-        return Html("")
-    return element("ul", *(element("li", str(one)) for one in studio.shown.missing), class_="missing short")
+    """What is missed, by how much and what would help; what holds the clock; what to know before it is believed."""
+    found = studio.shown.found
+    held = held_back(found.candidate.hw.chip, studio.shown.point["metrics"]["clock"])
+    notes = [element("li", text) for text in (*found.cautions, held) if text]
+    short = [element("li", str(one), class_="short") for one in studio.shown.missing]
+    return element("ul", *short, *notes, class_="missing") if short or notes else Html("")
 
 
 def mapping(studio: Studio) -> Html:
@@ -115,7 +117,7 @@ def answers(studio: Studio) -> Html:
                     "tr",
                     element("th", label, scope="row"),
                     element("td", f"{number(value * column['factor'])} {column['unit']}", class_=short),
-                    element("td", changed(value, before), class_="number"),
+                    element("td", changed(value, before) if section != "headroom" else "", class_="number"),
                     element("td", column["means"], class_="means"),
                 )
             )
