@@ -75,8 +75,8 @@ def against(metrics: Mapping[str, float], front: Front, goals: Goals) -> str:
     if not front.points:
         return ""
     signs = {name: -1.0 if sense == "maximize" else 1.0 for name, sense in goals.objectives.items()}
-    own = [sign * metrics[name] for name, sign in signs.items()]
-    rows = [(name, [sign * seen[goal] for goal, sign in signs.items()]) for name, seen in front.points]
+    own = [sign * significant(metrics[name]) for name, sign in signs.items()]
+    rows = [(name, [sign * significant(seen[goal]) for goal, sign in signs.items()]) for name, seen in front.points]
     if same := [name for name, row in rows if row == own]:
         return f"Exactly {same[0]} of the front."
     over = [name for name, row in rows if all(a <= b for a, b in zip(row, own, strict=True))]
@@ -88,3 +88,8 @@ def against(metrics: Mapping[str, float], front: Front, goals: Goals) -> str:
         named = f"{', '.join(beaten[:3])}{' …' if len(beaten) > 3 else ''}"
         return f"Beyond the front: no worse than {named} in any objective."
     return "Beside the front: no point of it is better in every objective."
+
+
+def significant(value: float) -> float:
+    """Six digits: what a search keeps has seven, and what differs only by rounding is the same point."""
+    return float(f"{value:.6g}")

@@ -66,15 +66,21 @@ class Page:
             self.head = markup("header")
             with ui.element("div").classes("desk"):
                 self.controls = (
-                    ui.element("div").classes("controls").props('role="region" aria-label="what may be moved"')
+                    ui.element("div").classes("controls").props('inert role="region" aria-label="what may be moved"')
                 )
                 with ui.element("div").classes("answers"):
                     self._answers()
         self.desk.pages.append(self)
         ui.context.client.on_delete(self.leave)
         ui.on("look", lambda event: self._look(event.args))
-        ui.context.client.on_connect(lambda: ui.run_javascript(SCHEME))
+        ui.context.client.on_connect(self._connected)
         self.show(rebuild=True)
+
+    def _connected(self) -> None:
+        from nicegui import ui
+
+        ui.run_javascript(SCHEME)
+        self.controls.props(remove="inert")  # what is moved before anyone listens would be lost
 
     def leave(self) -> None:
         """The page was closed."""
@@ -137,6 +143,7 @@ class Page:
             )
             box.on("input", lambda event: setattr(self, "name", text_of(event.args)), js_handler=VALUE)
             self.name = ""
+            box.on("keydown.enter", lambda event: self.desk.keep(self.name), js_handler="() => emit()")
             button("Keep", lambda: self.desk.keep(self.name))
             button("Copy the command line", lambda: ui.clipboard.write(self.studio.command()))
         self.command = markup("div").classes("command")

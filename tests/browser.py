@@ -67,9 +67,10 @@ class Tab:
 
     def key(self, name: str) -> None:
         """Press a key."""
-        for kind in ("rawKeyDown", "keyUp"):
-            code = {"ArrowRight": 39, "ArrowLeft": 37, "Tab": 9, "Enter": 13}[name]
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+        code = {"ArrowRight": 39, "ArrowLeft": 37, "Tab": 9, "Enter": 13}[name]
+        text = {"text": "\r"} if name == "Enter" else {}
+        self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
 
     def picture(self, path: Path, whole: bool = True) -> None:
         """A picture of the page."""

@@ -212,7 +212,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_another_file_is_saved_and_leaves_its_numbers_behind(tmp_path: Path) -> None:
-    """Formats need no program of their own where their structures are alike; of what was moved, what is no more goes."""
+@pytest.mark.parametrize(
+    "name", ["", "My", "a b", "../up", "a/b", "a.b", "1st", "_x", "a" * 61, "ü", "corsair_card", "a\n"]
+)
     studio = Studio(WORDS, WANTED, GOALS, None, "sram_or_3d_dram")
     studio.type("serving.users", "7")
     left = studio.pick("serving", "chat")
