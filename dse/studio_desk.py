@@ -50,12 +50,14 @@ class Desk:
                 page.show(rebuild)
 
     def _try(self, work: Done) -> None:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), self.studio.shown
         try:
             told = work()
         except Exception as error:  # whatever a move runs into, the page stays
             self.said, self.wrong = f"not done: {message(error)}", True
             return
+        if told is None and self.studio.shown is before and not self.wrong:
+            return  # a slider that comes to rest where it was
         self.said, self.wrong = told or f"worked out in {1e3 * (time.perf_counter() - start):.0f} ms", False
 
     def _tell(self, words: str) -> None:
@@ -72,7 +74,7 @@ class Desk:
         self.wish(key, lambda: self.studio.type(key, str(given)), rebuild=True)
 
     def ask(self, key: Any) -> None:
-        self.wish("ask", lambda: self.studio.ask(str(key).strip()), rebuild=True)
+        self.wish(f"ask {key}", lambda: self.studio.ask(str(key).strip()), rebuild=True)
 
     def reset(self) -> None:
         self.wish("reset", self.studio.reset, rebuild=True)

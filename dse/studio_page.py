@@ -243,6 +243,7 @@ class Page:
 
     def _stopped(self, slider: Any, knob: Knob, given: Any) -> None:
         position = text_of(given)
+        self.desk.turn(knob.key, position)
         if position.isdigit():
             factor, unit = knob.shown
             put(

@@ -31,7 +31,7 @@ from dse.template import Template, refuse_contexts, template
 from hw.units import Rule
 
 GROUPS = ("hw", "hw/chip", "hw/chip/memory", "hw/fabric", "hw/runtime", "model", "format", "serving", "scheduler")
-FEWEST_ROWS = 256  # of a grid of mappings, which is filled up: fan-outs may then move without another program
+FEWEST_ROWS = 512  # of a grid of mappings, which is filled up: fan-outs may then move without another program
 LONGEST_TRAIL = 200
 MOST_UNDONE = 100
 

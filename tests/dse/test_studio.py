@@ -127,7 +127,7 @@ def test_only_files_that_there_are_can_be_picked(studio: Studio, group: str, nam
 def test_mappings_that_fill_up_a_grid_change_no_digit(studio: Studio) -> None:
     assert studio.shown.point == answer(studio.shown.found, WANTED)
     grid = filled_up(studio_grid(studio))
-    assert len(grid.tensor) == 256
+    assert len(grid.tensor) == 512
     assert len({tuple(map(float, row)) for row in zip(*grid, strict=True)}) == studio_grid(studio).size
 
 
