@@ -13,6 +13,7 @@ from dse.commands import kept
 from dse.goals import Goals
 from dse.studio_state import name_of
 
+SAME = 1e-6  # relative: a search keeps seven digits
 NEEDED = ("front", "baselines", "others", "config", "command", "experiment")
 
 
@@ -74,22 +75,19 @@ def against(metrics: Mapping[str, float], front: Front, goals: Goals) -> str:
     """Where a point lies to the front, in words; empty where there is no front."""
     if not front.points:
         return ""
-    signs = {name: -1.0 if sense == "maximize" else 1.0 for name, sense in goals.objectives.items()}
-    own = [sign * significant(metrics[name]) for name, sign in signs.items()]
-    rows = [(name, [sign * significant(seen[goal]) for goal, sign in signs.items()]) for name, seen in front.points]
-    if same := [name for name, row in rows if row == own]:
+    signs = {name: 1.0 if sense == "maximize" else -1.0 for name, sense in goals.objectives.items()}
+
+    def behind(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+        return all(sign * (other[n] - one[n]) >= -SAME * abs(other[n]) for n, sign in signs.items())
+
+    over = [name for name, seen in front.points if behind(metrics, seen)]
+    beaten = [name for name, seen in front.points if behind(seen, metrics)]
+    if same := [name for name in over if name in beaten]:
         return f"Exactly {same[0]} of the front."
-    over = [name for name, row in rows if all(a <= b for a, b in zip(row, own, strict=True))]
     if over:
         more = f" and {len(over) - 1} more" if len(over) > 1 else ""
         return f"Behind the front: {over[0]}{more} {'are' if more else 'is'} no worse in any objective."
-    beaten = [name for name, row in rows if all(a <= b for a, b in zip(own, row, strict=True))]
     if beaten:
         named = f"{', '.join(beaten[:3])}{' …' if len(beaten) > 3 else ''}"
         return f"Beyond the front: no worse than {named} in any objective."
     return "Beside the front: no point of it is better in every objective."
-
-
-def significant(value: float) -> float:
-    """Six digits: what a search keeps has seven, and what differs only by rounding is the same point."""
-    return float(f"{value:.6g}")

@@ -61,6 +61,7 @@ class Page:
     def build(self) -> None:
         from nicegui import ui
 
+        self.client = ui.context.client
         ui.add_css(STYLE.read_text(encoding="utf-8"))
         with ui.element("main").props('id="studio"'):
             self.head = markup("header")
@@ -71,15 +72,13 @@ class Page:
                 with ui.element("div").classes("answers"):
                     self._answers()
         self.desk.pages.append(self)
-        ui.context.client.on_delete(self.leave)
+        self.client.on_delete(self.leave)
         ui.on("look", lambda event: self._look(event.args))
-        ui.context.client.on_connect(self._connected)
+        self.client.on_connect(self._connected)
         self.show(rebuild=True)
 
     def _connected(self) -> None:
-        from nicegui import ui
-
-        ui.run_javascript(SCHEME)
+        self.client.run_javascript(SCHEME)
         self.controls.props(remove="inert")  # what is moved before anyone listens would be lost
 
     def leave(self) -> None:
@@ -209,7 +208,7 @@ class Page:
                 self._knob(key, knob)
             self._search()
         if self.focus:
-            ui.run_javascript(f"document.getElementById({self.focus!r})?.focus()")
+            self.client.run_javascript(f"document.getElementById({self.focus!r})?.focus()")
             self.focus = ""
 
     def _picked(self, group: str, name: Any) -> None:

@@ -67,6 +67,14 @@ def test_a_slider_moves_the_number_and_what_is_kept_rebuilds_it(served: Any, tmp
         seen, command = tab.value(SHOWN), tab.value("document.getElementById('command').innerText")
         assert "serving.users=" in command
 
+        tab.value("document.getElementById('box-serving.users').select()")
+        tab.call("Input.insertText", text="many")
+        tab.key("Enter")
+        tab.wait("document.querySelector('.status').innerText.includes('not a whole number')")
+        tab.wait("document.activeElement.id === 'box-serving.users' && document.activeElement.value.length > 0")
+        assert tab.value(SHOWN) == seen, "what is no number changes nothing"
+        assert "many" not in tab.value("document.activeElement.value")
+
         tab.value("document.getElementById('name').focus()")
         tab.call("Input.insertText", text="my_find")
         tab.key("Tab")
