@@ -44,8 +44,9 @@ def read_front(folder: Path) -> Front:
         study = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"run: {path} is no longer what was written ({error})") from None
-    if not isinstance(study, dict) or (lacks := [name for name in NEEDED if name not in study]):
-        raise ValueError(f"run: {path} lacks {', '.join(lacks) if isinstance(study, dict) else 'everything'}")
+    lacks = [name for name in NEEDED if not isinstance(study, dict) or name not in study]
+    if lacks:
+        raise ValueError(f"run: {path} lacks {', '.join(lacks)}")
     points = study["front"] or study.get("nearest") or []
     words, design, folders = begun(study, points)
     return Front(
@@ -64,7 +65,7 @@ def begun(study: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> tupl
     """The words that compose a study's machines, those of its first point, and its folders of YAMLs."""
     given = shlex.split(study["command"])[1:]
     folders = [word.partition("=")[2] for word in given if word.startswith("--config-dir=")]
-    words = [word for word in kept(word for word in given if not word.startswith("-")) if "=" in word]
+    words = [word for word in kept([word for word in given if not word.startswith("-")]) if "=" in word]
     keys = {str(key) for key in points[0]["parameters"]} if points else set()
     chosen = [word for word in shlex.split(points[0]["command"])[1:] if name_of(word) in keys] if points else []
     first = [f"experiment={study['experiment']}"] if study["experiment"] else []

@@ -19,7 +19,7 @@ from dse.elasticities import rules_of
 from dse.evaluate import Candidate
 from dse.explain import Missing, missing
 from dse.goals import Goals
-from dse.grids import Grids, grids, own_fanouts
+from dse.grids import grids, own_fanouts
 from dse.mapping import Wanted
 from dse.runners import Point
 from dse.schema import nearest, recheck
@@ -271,7 +271,7 @@ class Studio:
 def answered(found: Template, wanted: Wanted) -> Point:
     """All answers about a machine, as `task=evaluate` gives them."""
     choices = grids([found.candidate], own_fanouts(found.candidate), wanted)
-    filled = Grids(*(None if grid is None else filled_up(grid) for grid in choices))
+    filled = choices._replace(**{name: filled_up(grid) for name, grid in choices._asdict().items() if grid is not None})
     one = jax.tree.map(lambda leaf: np.asarray(leaf, float), found.candidate)
     best = jax.device_get(best_of_one(one, filled, wanted))
     return legal_point({name: np.atleast_1d(value) for name, value in flat(best).items()}, found, wanted)
