@@ -11,7 +11,7 @@ from dse.session import command_line
 from dse.space import Files
 
 LEFT_OUT = ("task", "space", "search", "scale", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
-            "suite", "data", "robust", "spreads", "details", "quiet", "output", "reference")  # fmt: skip
+            "suite", "data", "robust", "spreads", "details", "studio", "quiet", "output", "reference")  # fmt: skip
 
 
 def kept(overrides: Sequence[str]) -> list[str]:

@@ -29,6 +29,7 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
                                         hold the model against what others measured
   dse task=calibrate family=NAME        fit the constants of operators to measurements
   dse task=receipts claim=NAME          hold published claims against the model: one, or all of them without a name
+  dse task=studio hw=NAME model=NAME    move its numbers by sliders on a page of your own; run=FOLDER: beside a front
   dse task=log run=FOLDER               log a finished run again
   dse --quiet ...                       only the paths of what was written (or quiet=true)
   dse --json ...                        one object of JSON on the standard output (or output=json)

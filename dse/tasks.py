@@ -152,3 +152,11 @@ def log(config: Any) -> None:
 
     found = record_again(Path(folder), session.config["tracking"])
     ended("log", {"title": found.get("title", folder), "folder": str(folder), "seed": found.get("seed")}, [])
+
+
+def studio(config: Any) -> None:
+    """A page on this machine that moves numbers of the composed machine and shows what they do."""
+    session = Session.of(config)
+    from dse import studio as moving
+
+    moving.run(session)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import socket
 import subprocess
 import sys
 import time
@@ -27,7 +26,6 @@ from dse.console import console, speak, warn
 from dse.flags import Manner, left_to_hydra, translated
 from dse.folders import ADDED, NEEDED, STUDY, other_hand, read
 from dse.messages import hydra_message
-from dse.ports import free_port, is_free
 from dse.robust import asked_for
 from dse.session import LAYOUT
 from dse.study import tell_what_is_kept
@@ -379,23 +377,6 @@ def test_how_to_go_on_is_said_where_something_is_kept(
     told = capsys.readouterr().out
     assert words in told
     assert ("resume=" in told) == bool(kept_parts)
-
-
-# Ports.
-
-
-def test_the_next_free_port_is_taken_and_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        first = taken.getsockname()[1]
-        assert not is_free(first)
-        found = free_port(first)
-    assert found > first
-    assert f"port {first} is in use; {found} is taken" in capsys.readouterr().out
-    for wrong in (0, 70000, "8000", True):
-        with pytest.raises(ValueError, match="is no port"):
-            free_port(wrong)  # type: ignore[arg-type]
 
 
 # One small search, twice.
