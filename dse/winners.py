@@ -27,7 +27,7 @@ RULE = re.compile(r"^(?P<left>.+?)(?P<how><=|>=|=)(?P<right>.+)$")
 HOW: dict[str, Callable[[Any, Any], Any]] = {"<=": operator.le, ">=": operator.ge}
 WORDS = ("lines", "across", "panels", "metric", "keep", "picture")
 CLOSE = 1e-6  # of two numbers that a rule calls equal: trials are written with seven digits
-Cells = dict[tuple[Any, Any, Any], float]  # by panel, place across, line
+Cells = dict[tuple[Any, ...], float]  # by panel, place across, line
 
 
 class Trials:
@@ -37,7 +37,7 @@ class Trials:
         import pandas as pd
 
         study = json.loads((folder / "study.json").read_text())
-        frame = pd.read_parquet(folder / "trials.parquet")
+        frame: Any = pd.read_parquet(folder / "trials.parquet")
         if len(frame) < study["counts"]["evaluated"]:
             raise ValueError(
                 f"{folder}: holds {len(frame)} of {study['counts']['evaluated']} designs; raise search.keep"
@@ -50,7 +50,7 @@ class Trials:
             kept &= frame[f"headroom.{name}"] >= 0
         for rule in rules:
             kept &= self._follows(frame, rule)
-        self.frame = frame[kept]
+        self.frame: Any = frame[kept]
 
     def _follows(self, frame: Any, rule: str) -> Any:
         """True for the trials that a rule allows, [trials]."""

@@ -27,8 +27,8 @@ class Axis(NamedTuple):
         """An axis on which these values have some room on both sides."""
         logs = [math.log10(v) for v in values] if min(values) > 0 else list(values)
         spare = room * (max(logs) - min(logs) or 1.0)
-        ends = min(logs) - spare, max(logs) + spare
-        return cls(*((10.0**e for e in ends) if min(values) > 0 else ends), first, last)
+        low, high = min(logs) - spare, max(logs) + spare
+        return cls(10.0**low, 10.0**high, first, last) if min(values) > 0 else cls(low, high, first, last)
 
     def at(self, value: float) -> float:
         """The place of a value."""
@@ -53,8 +53,9 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     groups = list(dict.fromkeys(panel for panel, _, _ in cells))
     options = list(dict.fromkeys(line for _, _, line in cells))
     places = list(dict.fromkeys(place for _, place, _ in cells))
-    spots = {place: i + 1.0 for i, place in enumerate(places)} if isinstance(places[0], str) else {}
-    out = Axis.of([spots.get(place, place) for place in places], 0, WIDTH)
+    named = isinstance(places[0], str)
+    spots: dict[Any, float] = {place: i + 1.0 if named else place for i, place in enumerate(places)}
+    out = Axis.of([spots[place] for place in places], 0, WIDTH)
     title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
     shapes = [
         said(LEFT, 24, title, size=15),
@@ -66,7 +67,7 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
         words = [said(0, -8, name, size=12), *frame(trials, across, places, spots, out, up)]
         for colour, line in zip(COLOURS * len(options), options, strict=False):
             points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
-            words += drawn([(out.at(spots.get(p, p)), up.at(v * factor)) for p, v in points], colour)
+            words += drawn([(out.at(spots[p]), up.at(v * factor)) for p, v in points], colour)
         shapes.append(f'<g transform="translate({LEFT + column * (WIDTH + GAP)} {TOP})">' + "\n".join(words) + "</g>")
     return svg(LEFT + len(groups) * (WIDTH + GAP), TOP + HEIGHT + FOOT, title, shapes)
 
@@ -104,7 +105,7 @@ def frame(trials: Trials, across: str, places: Sequence[Any], spots: Any, out: A
         words.append(said(-6, y + 4, f"{value:,.6g}", "end", 10))
     free = -math.inf
     for place in places:
-        x, name = out.at(spots.get(place, place)), trials.told(across, place)
+        x, name = out.at(spots[place]), trials.told(across, place)
         words.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT}" y2="{HEIGHT + 4}" stroke="#999"/>')
         if x - 3 * len(name) > free:  # names do not run into each other
             words.append(said(x, HEIGHT + 17, name, "middle", 10))
