@@ -9,9 +9,10 @@ from pathlib import Path
 from string import Template as Filled
 from typing import NamedTuple
 
+from dse.bars import bar
 from dse.catalogue_page import WIDTHS, conflicts, peaks, told
 from dse.compose import Origin, choices
-from dse.console import bar, console
+from dse.console import console
 from dse.describe import number_pairs
 from dse.figures import Pairs, figures
 from dse.provenance import assumptions

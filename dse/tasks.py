@@ -92,7 +92,8 @@ def explore(config: Any) -> None:
     search = study.make(session.config["search"])
     scale = study.make(session.config["scale"], "scale")
     goals = Goals.read(session.config["objectives"])
-    asked_for(session.config), most(session)
+    asked_for(session.config)
+    most(session)
     study.refuse_changes(session)
     reference = read_reference(session, goals)  # before anything is moved
     for words in set_aside(session.folder) if session.config["resume"] else ():
