@@ -7,9 +7,9 @@ from pathlib import Path
 from dse import folders
 from dse.goals import Goals
 from dse.progress import EXACT, Reference
+from dse.resuming import compared, differences
 from dse.session import Session
 from dse.store import Trials
-from dse.study import compared, differences
 
 FREE = ("search", "seed")  # in which the two runs may differ
 

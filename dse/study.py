@@ -1,23 +1,22 @@
-"""task=explore: what is written when a search begins and when it ends."""
+"""task=explore: what is written when a search ends."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dse import folders
 from dse.bars import activity, along
-from dse.commands import design_overrides, kept, mapping_overrides, rebuild
-from dse.compose import SECTIONS, SOMETIMES, Origin
+from dse.baselines import baselines
+from dse.commands import design_overrides, mapping_overrides, rebuild
+from dse.compose import Origin
 from dse.concrete import concrete
-from dse.console import warn
 from dse.counterparts import area_columns, area_shares, complete
-from dse.details import Kept, add_details, most
+from dse.details import Kept, add_details
 from dse.effects import HELD, sensitivity
 from dse.explain import in_words, missing
 from dse.findings import best_point, finding, labelled
@@ -27,27 +26,22 @@ from dse.metrics import Metrics, meanings
 from dse.near import nearest
 from dse.opened import opening_of, opening_section, opening_words
 from dse.outcome import ended
-from dse.passwords import without_passwords
 from dse.problem import Problem
 from dse.progress import Reference, own_words, progress
 from dse.provenance import assumptions
 from dse.results import display, point
 from dse.runners import runners_up
 from dse.schema import target
-from dse.session import LAYOUT, Session, about, command_line, commit, read_wanted, versions
+from dse.session import Session, about
 from dse.space import Files
 from dse.store import Trials, write_json
 from dse.sureness import beside_the_front, chances_in_words
 from dse.tables import show, write_front
-from dse.template import template
 from hw.units import readable
 
 MOST_EXPLAINED = 12  # points of a front whose slopes are taken
-MOST_CHANGES = 20  # of a configuration that a message names
-ABSENT: Any = object()
 WRITTEN = ("study.json", "front.csv", "trials.parquet", "report.html")
 MOST_OTHERS = 3000  # points drawn faintly in the report
-COMPARED = (*SECTIONS, *SOMETIMES, "mapping", "space", "objectives", "search", "seed", "robust", "spreads")
 
 
 def make(given: Mapping[str, Any], section: str = "search") -> Any:
@@ -59,81 +53,6 @@ def make(given: Mapping[str, Any], section: str = "search") -> Any:
         if name not in known:
             raise ValueError(f"{section}: there is no {name!r}; {nearest(name, known)}")
     return cls(**options)
-
-
-def begin(session: Session) -> None:
-    """Write down what is searched, so that a resumed run can be held against it."""
-    session.folder.mkdir(parents=True, exist_ok=True)
-    said = {"layout": LAYOUT, "versions": versions(), "commit": commit()}
-    write_json(session.folder / "search.json", {"overrides": session.overrides, "config": compared(session)} | said)
-
-
-def begun(session: Session) -> bool:
-    """True where the folder holds a search that can be gone on with."""
-    return (session.folder / "search.json").is_file()
-
-
-def compared(session: Session) -> dict[str, Any]:
-    """The part of a configuration on which the answers depend."""
-    return without_passwords(json.loads(json.dumps({name: session.config[name] for name in COMPARED})))
-
-
-def refuse_changes(session: Session) -> None:
-    """Raise where a resumed folder is not there or holds the search of another configuration."""
-    if not session.config["resume"]:
-        return
-    if not begun(session):
-        raise FileNotFoundError(
-            f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
-        )
-    before = folders.read(session.folder / folders.BEGUN, "resume")
-    changed = differences(before["config"], compared(session))
-    hand = folders.other_hand(before, session.folder)
-    if changed:
-        raise ValueError(
-            f"resume: {session.folder} was begun with another configuration ({listed(changed)}); {hand and f'{hand}; '}"
-            f"repeat its command line: {resumption(session, before['overrides'])}"
-        )
-    if hand:
-        warn(f"resume: {hand}")
-
-
-def tell_what_is_kept(session: Session, trials: Trials | None) -> None:
-    """How to go on with a search that was stopped, where there is something to go on with."""
-    if trials is not None and trials.parts():
-        warn(f"what is evaluated is kept; go on with: {resumption(session, session.overrides)}", style="")
-    elif trials is not None:
-        warn("nothing was evaluated yet, and nothing is kept; type the same command again", style="")
-
-
-def resumption(session: Session, overrides: Sequence[str]) -> str:
-    """The command line that goes on with a search that was begun with these overrides."""
-    kept = [word for word in overrides if not word.startswith("resume=")]
-    return command_line(session.folders, [*kept, f"resume={session.folder}"])
-
-
-def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """Where two plain configurations differ, in words: a line for every value, however deep, that is another, is gone
-    or is new."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        keys = dict.fromkeys([*one, *other])
-        found = [differences(one.get(k, ABSENT), other.get(k, ABSENT), f"{path}.{k}".lstrip(".")) for k in keys]
-        return [words for part in found for words in part]
-    if isinstance(one, Mapping) and one and other in (ABSENT, None):
-        return [words for k, inner in one.items() for words in differences(inner, ABSENT, f"{path}.{k}")]
-    if isinstance(other, Mapping) and other and one in (ABSENT, None):
-        return [words for k, inner in other.items() for words in differences(ABSENT, inner, f"{path}.{k}")]
-    return [] if one == other else [f"{path}: {_shown(one)} then, {_shown(other)} now"]
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is ABSENT else repr(value)
-
-
-def listed(changed: Sequence[str]) -> str:
-    """All differences, or as many as a message can hold and how many more there are."""
-    more = len(changed) - MOST_CHANGES
-    return "; ".join([*changed[:MOST_CHANGES], *([f"and {more} more"] if more > 0 else [])])
 
 
 def finish(
@@ -344,34 +263,6 @@ def described_objectives(goals: Goals, shown: Mapping[str, Any]) -> list[dict[st
         {"name": name, "sense": sense, "unit": shown["metrics"][name]["unit"], "means": meanings(Metrics)[name]}
         for name, sense in goals.objectives.items()
     ]
-
-
-def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], Kept]:
-    """The named machines with the same model and traffic; of each its template and its answers, with its curve and the
-    mappings that came next where details are wanted. Those that fail are said and left."""
-    from dse.single import BESIDE, answer, answers
-
-    shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "format")) and fits_all(o)]
-    points, machines = [], {}
-    for name, overrides in along("baselines", (session.config["baselines"] or {}).items()):
-        words = [*shared, *(str(o) for o in overrides)]
-        try:
-            found = template(words)
-            result = (answers if most(session) else answer)(found, read_wanted(found.config["mapping"]))
-        except Exception as error:
-            warn(f"baseline {name} is left out: {error}", style="")
-            continue
-        command = rebuild(session.experiment, words, session.folders, [])
-        feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)
-        shown = {key: value for key, value in result.items() if key not in BESIDE}
-        points.append(shown | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
-        machines[name] = (found, result | {"chosen": result["mapping"]})
-    return points, machines
-
-
-def fits_all(override: str) -> bool:
-    """False of what a mapping must be, which is the searched machine's; by what mappings are compared is everyone's."""
-    return not override.lstrip("+~").startswith("mapping") or override.startswith("mapping.objective=")
 
 
 def others(goals: Goals, columns: Mapping[str, np.ndarray], front: set[int], seed: int) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def sensitivity(config: Any) -> None:
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     session, start = Session.of(config), time.perf_counter()  # what is wrong is said before what takes time
-    from dse import study
+    from dse import resuming, study
     from dse.bars import activity
     from dse.console import console
     from dse.damaged import set_aside
@@ -94,7 +94,7 @@ def explore(config: Any) -> None:
     goals = Goals.read(session.config["objectives"])
     asked_for(session.config)
     most(session)
-    study.refuse_changes(session)
+    resuming.refuse_changes(session)
     reference = read_reference(session, goals)  # before anything is moved
     for words in set_aside(session.folder) if session.config["resume"] else ():
         console.print(words, style="yellow")
@@ -104,12 +104,12 @@ def explore(config: Any) -> None:
     trials = None
     try:
         with scale.spread(asked_of) as asked:
-            study.begin(session)
+            resuming.begin(session)
             trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
             console.print(f"searching into {session.folder}, seed {session.seed}")
             seconds = search.run(asked, goals, trials, session.seed)
     except (KeyboardInterrupt, ConnectionError):
-        study.tell_what_is_kept(session, trials)
+        resuming.tell_what_is_kept(session, trials)
         raise
     console.print("searched; front, baselines, spreads and report follow")
     study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)

@@ -20,11 +20,11 @@ from dse.enumerate import Enumeration
 from dse.messages import message
 from dse.optimise import OptunaSearch
 from dse.problem import Problem
+from dse.resuming import differences, listed
 from dse.session import read_wanted
 from dse.single import answer
 from dse.space import Space, Values, files, numbers
 from dse.store import Trials
-from dse.study import differences, listed
 from dse.template import Template, template
 from hw.units import Rule
 

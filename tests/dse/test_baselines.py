@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import dse.single
+from dse.baselines import baselines
 from dse.goals import Goals
 from dse.mapping import Wanted
 from dse.session import Session
-from dse.study import baselines
 
 
 def test_a_baseline_has_the_mapping_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:

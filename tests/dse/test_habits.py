@@ -26,9 +26,9 @@ from dse.console import console, speak, warn
 from dse.flags import Manner, left_to_hydra, translated
 from dse.folders import ADDED, NEEDED, STUDY, other_hand, read
 from dse.messages import hydra_message
+from dse.resuming import tell_what_is_kept
 from dse.robust import asked_for
 from dse.session import LAYOUT
-from dse.study import tell_what_is_kept
 from dse.sweeping import Sweep, said
 
 REFUSED_EARLY = (
