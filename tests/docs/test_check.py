@@ -40,6 +40,7 @@ def broken(folder: Path, text: str) -> dict[str, list[str]]:
         return {row.rule: row.broken for row in written(parts(["hw=own"])) if row.broken}
 
 
+@pytest.mark.slow
 def test_a_machine_of_ones_own_is_checked(tmp_path: Path) -> None:
     mine(tmp_path, SOURCED)
     done = run_here(tmp_path, "--config-dir", "mine", "hw=own", *QUICK)

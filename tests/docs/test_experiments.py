@@ -21,6 +21,11 @@ def test_there_are_pages() -> None:
     assert PAGES
 
 
+def test_every_experiment_is_in_the_index() -> None:
+    index = (FOLDER / "README.md").read_text()
+    assert [name for name in files("experiment") if name not in index] == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=shown)
 def test_a_page_names_its_experiment(path: Path) -> None:
     assert path.stem in files("experiment")

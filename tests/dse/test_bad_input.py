@@ -177,13 +177,15 @@ SEARCHES = [
     ("+objectives.goals.energy=minimize", ["objectives.goals", "'energy'"]),
     ("mapping.tensor=48", ["mapping.tensor=48", "[1, 2, 4, 8]"]),
     ("mapping.weights=hbm", ["mapping.weights", "'hbm'"]),
-    ("mapping.weights=sram", ["mapping.weights", "'sram'", "lpddr, stack"]),
+    pytest.param("mapping.weights=sram", ["mapping.weights", "'sram'", "lpddr, stack"], marks=pytest.mark.slow),
     ("resume=nowhere", ["resume", "'nowhere'", "name the folder"]),
     ("objectives.constraints=[memry]", ["objectives.constraints", "'memry'", "did you mean 'memory'?"]),
 ]
 
 
-@pytest.mark.parametrize(("word", "told"), SEARCHES, ids=[word for word, _ in SEARCHES])
+@pytest.mark.parametrize(
+    ("word", "told"), SEARCHES, ids=[word for word, _ in (getattr(case, "values", case) for case in SEARCHES)]
+)
 def test_a_wrong_search_is_refused(own: Path, tmp_path: Path, word: str, told: list[str]) -> None:
     given = [other for other in (*SMALL, "search.trials=8") if other.split("=")[0] != word.split("=")[0]]
     words = given if word.startswith("resume") else [*given, "hydra.run.dir=run"]
@@ -412,7 +414,14 @@ def test_what_fits_nowhere_is_an_answer(own: Path, tmp_path: Path, keep: int) ->
     words = ("hw=corsair_card", "model=llama3_70b", "serving=interactive", "space=none", "baselines=null")
     space = "+space.hw.chip.engine={cores: [128, 256], frequency: [0.8 GHz, 1.2 GHz]}"
     limits = ("mapping.weights=sram", "mapping.tensor=8", "mapping.pipeline=1", "tracking=none")
-    search = ("search=enumerate", "search.batch=8", f"search.keep={keep}", "spreads.draws=0", "hydra.run.dir=study")
+    search = (
+        "search=enumerate",
+        "search.batch=8",
+        f"search.keep={keep}",
+        "spreads.draws=0",
+        "details=0",
+        "hydra.run.dir=study",
+    )
     done = run_here(tmp_path, *words, space, *limits, *search)
     assert done.code == 0, done.err
     front = pd.read_csv(tmp_path / "study" / "front.csv")

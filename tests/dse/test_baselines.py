@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import dse.single
+import dse.baselines
 from dse.baselines import baselines
 from dse.goals import Goals
 from dse.mapping import Wanted
@@ -20,11 +20,14 @@ def test_a_baseline_has_the_mapping_that_it_names(monkeypatch: pytest.MonkeyPatc
 
     def answered(found: Any, wanted: Wanted) -> dict[str, Any]:
         asked.append(wanted)
-        return {"legal": True, "headroom": {"memory": 1.0}}
+        return {"legal": True, "headroom": {"memory": 1.0}, "mapping": {}}
 
-    monkeypatch.setattr(dse.single, "answer", answered)
+    monkeypatch.setattr(dse.baselines, "answer", answered)
     given = ["hw=corsair_card", "mapping.tensor=4", "mapping.objective=power"]
-    config = {"baselines": {"plain": ["hw=corsair_card"], "slow tier": ["hw=corsair_card", "mapping.weights=lpddr"]}}
+    config = {
+        "details": 0,
+        "baselines": {"plain": ["hw=corsair_card"], "slow tier": ["hw=corsair_card", "mapping.weights=lpddr"]},
+    }
     session = Session(config, given, Path(), [], {"experiment": ""})
     points, machines = baselines(session, Goals({"power": "minimize"}, ("memory",)))
     assert [one.weights for one in asked] == [None, "lpddr"]

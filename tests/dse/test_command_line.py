@@ -171,7 +171,14 @@ def test_any_value_may_be_set(evaluated: Any, fixed: tuple[Done, dict[str, Any]]
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
     """The default experiment, sampled."""
     folder = tmp_path_factory.mktemp("searched")
-    words = ("search=optuna", "search.trials=64", "search.batch=32", "baselines=null", "hydra.run.dir=study")
+    words = (
+        "search=optuna",
+        "search.trials=64",
+        "search.batch=32",
+        "baselines=null",
+        "details=0",
+        "hydra.run.dir=study",
+    )
     done = run_here(folder, *words, "spreads.draws=0", f"tracking.uri=sqlite:///{folder}/runs.db")
     assert done.code == 0, done.err
     return folder, done

@@ -101,6 +101,7 @@ def test_an_interrupt_says_how_to_go_on_and_that_ends_as_the_uninterrupted(
     same_result(folder / "study", uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_killed_search_ends_as_the_uninterrupted(wide: tuple[str, ...], uninterrupted: Path, tmp_path: Path) -> None:
     """Killed in one process and ended in another, neither of which is this one."""
     code, _ = stop(tmp_path, wide, signal.SIGKILL)

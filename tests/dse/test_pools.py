@@ -138,6 +138,7 @@ def test_slopes_are_finite() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_pool_may_be_searched_like_a_machine() -> None:
     space = {"prefill.hw.chip.engine.cores": [128, 256], "prefill.machines": [1, 2], "hw.levels.card.fanout": [1, 2]}
     problem = Problem([*SMALL_BASE, *SAME], {**space, "prefill.hw.levels.card.fanout": [1, 2]}, ONE_WAY, 4)

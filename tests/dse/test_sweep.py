@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_in_one_line(own: Path, tmp_path: Path, word: str,
 
 SWEPT = (
     "-m", SWEEPER, "experiment=small", "space=none", f"search.batch={BATCH}", "search=enumerate", "tracking=none",
-    "spreads.draws=0",
+    "spreads.draws=0", "details=0",
     "hw/chip/memory=choice(sram_lpddr5, stack_lpddr5x)", "hw.chip.engine.cores=128,256,512",
     "hw.chip.engine.frequency=tag(GHz, range(0.8, 1.3, 0.4))", "hw.chip.memory.stack.layers=choice(1,2,4)",
 )  # fmt: skip
