@@ -8,10 +8,15 @@ from typing import Any
 from dse.goals import Goals
 from dse.space import Space, Values
 
-PARTS = {  # of what an objective is made, where it is not time
+STEP = ("shares", "time per output token")
+PARTS = {  # of what an objective is made, where the model tells
+    "time_per_output_token": STEP,
+    "tokens_per_second_per_user": STEP,
+    "tokens_per_second": STEP,
     "energy_per_token": ("energy_shares", "energy"),
     "cost_per_million_tokens": ("cost_shares", "cost"),
     "carbon_per_million_tokens": ("carbon_shares", "carbon"),
+    "power": ("power_shares", "power"),
 }
 
 
@@ -33,14 +38,13 @@ def best_point(points: list[dict[str, Any]], name: str, sense: str) -> dict[str,
 
 def best_words(name: str, sense: str, found: Mapping[str, Any]) -> str:
     """Which point is the best by an objective, and what its time, energy, cost or carbon is made of."""
-    section, what = PARTS.get(name, ("shares", "time per output token"))
-    causes = sorted(found[section].items(), key=lambda item: -item[1])[:2]
+    section, what = PARTS.get(name, ("", ""))
+    causes = sorted(found.get(section, {}).items(), key=lambda item: -item[1])[:2]
     limits = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
     chosen = ", ".join(v for v in labelled(found).values() if isinstance(v, str))
     words = f"{found['name']} ({chosen})" if chosen else found["name"]
-    return (
-        f"The {'most' if sense == 'maximize' else 'least'} {name.replace('_', ' ')}: {words}; its {what} is {limits}."
-    )
+    made = f"; its {what} is {limits}" if limits else ""
+    return f"The {'most' if sense == 'maximize' else 'least'} {name.replace('_', ' ')}: {words}{made}."
 
 
 def labelled(point: Mapping[str, Any]) -> dict[str, Any]:

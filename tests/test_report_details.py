@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report import drawn, study_of, written
+from browser import Browser, browsing
+from fake_study import study_of
+from test_report import written
+from test_report_browser import shown
+
+from dse.report import write_report
 
 OPERATOR = {"tier": "sram", "operations": 4e9, "bytes": 2e9, "seconds": 1e-3, "share": 0.8, "energy_share": 0.9,
             "intensity": 2.0, "rate": 4e12, "roof": 5e12, "bound": "weights"}  # fmt: skip
@@ -52,19 +57,41 @@ def test_the_sections_stand_without_scripts(tmp_path: Path, study: dict[str, Any
     assert "cost, 3 % worse" in text
 
 
-def test_browser_draws_the_selected_machine(tmp_path: Path, study: dict[str, Any]) -> None:
-    dom = drawn(tmp_path, study, "F1")
-    body = re.search(r"<body[^>]*>", dom)
-    assert body is not None
-    assert "data-error" not in body.group()
-    assert re.search(r'id="curves-plot"[^>]*js-plotly-plot', dom)
-    assert re.search(r'id="roofline-plot-0"[^>]*js-plotly-plot', dom)
-    assert "all 2 numbers" in dom
-    beside = dom[dom.index('id="details-of-point"') :]
-    assert "cost, 3 % worse" in beside[: beside.index('id="command"')]
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browsing(tmp_path_factory.mktemp("browser")) as found:
+        yield found
 
 
-def test_browser_says_that_a_machine_was_not_looked_at(tmp_path: Path, study: dict[str, Any]) -> None:
-    dom = drawn(tmp_path, study, "F2")
-    assert "F2 is not among the machines" in dom
-    assert "data-error" not in re.search(r"<body[^>]*>", dom).group()  # type: ignore[union-attr]
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, study: dict[str, Any]) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, study)
+    return path
+
+
+def beside(browser: Browser) -> str:
+    return browser.run("document.querySelector('#details-of-point').textContent")
+
+
+def test_browser_draws_the_selected_machine(browser: Browser, report: Path) -> None:
+    """Its curve with a mark for each load and a star, its roofline with a dot for each operator that reads."""
+    shown(browser, report)
+    assert browser.run("document.querySelectorAll('#curves-plot .load-line').length") >= 1
+    assert browser.run("document.querySelectorAll('#curves-plot .mark.load').length") >= 3
+    assert browser.run("document.querySelectorAll('#roofline-plot-0 .operator').length") == 2
+    assert browser.run("document.querySelectorAll('#roofline-plot-0 .roof').length") == 3
+    assert "all 2 numbers" in beside(browser)
+    assert "cost, 3 % worse" in beside(browser)
+
+
+def test_browser_says_that_a_machine_was_not_looked_at(browser: Browser, report: Path) -> None:
+    shown(browser, report)
+    browser.run("select('F2')")
+    assert "F2 is not among the machines" in beside(browser)
+
+
+def test_a_load_is_pressed_and_its_machine_selected(browser: Browser, report: Path) -> None:
+    shown(browser, report, 390)
+    browser.run("select('F2'); document.querySelector('#curves-plot .mark.load').dispatchEvent(new Event('click'))")
+    assert browser.run("document.querySelector('#pick').value") != "F2"
