@@ -165,5 +165,19 @@ def main() -> None:
         raise SystemExit(code)
 
 
+def run() -> None:
+    """The same as a program of its own: stopped, it leaves at once, as what compiles in another thread cannot be
+    stopped, and would crash while Python takes itself apart."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code == STOPPED:
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(STOPPED)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    run()

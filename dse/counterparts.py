@@ -16,7 +16,7 @@ from hw.chip import DieArea
 AREAS = {
     "engine": "the engine's cores on all compute dies",
     "memory": "what memory tiers take of the dies: arrays, vias, interfaces",
-    "rest": "all that is not listed: links, control, borders",
+    "rest": "not told apart: links, control, borders, caches of GPUs",
 }
 
 

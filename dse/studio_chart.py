@@ -34,7 +34,11 @@ def chart(
 ) -> dict[str, Any]:
     """Data and layout; the last of the trail is the point itself."""
     look = COLOURS[dark]
-    seen = [*(metrics for _, metrics in (*front.points, *front.baselines)), *trail[:1]]
+    points, baselines = (
+        [one for one in known if all(one[1].get(axis) is not None for axis in axes)]  # older studies lack newer metrics
+        for known in (front.points, front.baselines)
+    )
+    seen = [*(metrics for _, metrics in (*points, *baselines)), *trail[:1]]
     scales = [scaled(axis, [metrics[axis] for metrics in seen]) for axis in axes]
 
     def places(points: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
@@ -51,11 +55,11 @@ def chart(
     )
     pairs = zip(*(front.others.get(axis, ()) for axis in axes), strict=False)
     rest = [dict(zip(axes, pair, strict=True)) for pair in pairs]
-    lined = sorted(front.points, key=lambda point: point[1][axes[0]])
+    lined = sorted(points, key=lambda point: point[1][axes[0]])
     traces = [
         trace("evaluated", places(rest), look["other"], size=4, hoverinfo="skip"),
         trace("front", named(lined), look["front"], size=9, hovertemplate=hover),
-        trace("baselines", named(front.baselines), look["ink"], size=10, symbol="diamond-open", hovertemplate=hover),
+        trace("baselines", named(baselines), look["ink"], size=10, symbol="diamond-open", hovertemplate=hover),
         trace("begun", places(trail[:1]), look["trail"], size=11, symbol="circle-open", hoverinfo="skip"),
         trace("trail", places(trail), look["trail"], size=3, mode="lines+markers", hoverinfo="skip"),
         trace(

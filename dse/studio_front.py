@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from dse.commands import kept
+from dse.folders import STUDY, read
 from dse.goals import Goals
 from dse.studio_state import name_of
 
 SAME = 1e-6  # relative: a search keeps seven digits
-NEEDED = ("front", "baselines", "others", "config", "command", "experiment")
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,7 @@ class Front:
 
 def read_front(folder: Path) -> Front:
     """The front that a finished search left in its folder; errors name the folder."""
-    path = folder / "study.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"run: {str(folder)!r} holds no study.json; name the folder of a finished search")
-    try:
-        study = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"run: {path} is no longer what was written ({error})") from None
-    lacks = [name for name in NEEDED if not isinstance(study, dict) or name not in study]
-    if lacks:
-        raise ValueError(f"run: {path} lacks {', '.join(lacks)}")
+    study = read(folder / STUDY, "run")
     points = study["front"] or study.get("nearest") or []
     words, design, folders = begun(study, points)
     return Front(

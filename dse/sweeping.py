@@ -78,13 +78,13 @@ def jobs_of(config: Any) -> list[list[str]]:
 
 def answer_of(folder: Path) -> dict[str, Any] | None:
     """What a job wrote, and none where it wrote nothing."""
-    for name in ANSWERS:
-        if (folder / name).is_file():
-            try:
-                found = json.loads((folder / name).read_text())
-            except ValueError:
-                continue
-            return found if isinstance(found, dict) else None
+    known = [folder / name for name in ANSWERS if (folder / name).is_file()]
+    for path in known or sorted(set(folder.glob("*.json")) - {folder / "search.json"}):
+        try:
+            found = json.loads(path.read_text())
+        except ValueError:
+            continue
+        return found if isinstance(found, dict) else None
     return None
 
 

@@ -108,11 +108,11 @@ def explore(config: Any) -> None:
             trials = Trials(session.folder, [parameter.key for parameter in problem.space.parameters])
             console.print(f"searching into {session.folder}, seed {session.seed}")
             seconds = search.run(asked, goals, trials, session.seed)
+        console.print("searched; front, baselines, spreads and report follow")
+        study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
     except (KeyboardInterrupt, ConnectionError):
         resuming.tell_what_is_kept(session, trials)
         raise
-    console.print("searched; front, baselines, spreads and report follow")
-    study.finish(session, problem, goals, trials, seconds | {"total": time.perf_counter() - start}, reference)
     record(session.folder, session.config["tracking"])
 
 

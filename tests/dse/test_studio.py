@@ -20,6 +20,7 @@ from small import GOALS, MACHINE, SPACE, WANTED
 
 from dse.compose import beside
 from dse.elasticities import rules_of
+from dse.folders import NEEDED, STUDY
 from dse.goals import Goals
 from dse.grids import grids, own_fanouts
 from dse.problem import read_parameters
@@ -266,7 +267,7 @@ def test_where_a_point_lies_to_a_front(own: tuple[float, float], begins: str) ->
 
 
 def test_a_folder_without_a_study_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="finished search"):
+    with pytest.raises(FileNotFoundError, match="finished run"):
         read_front(tmp_path)
     for content in ("{", "[]", "{}"):
         (tmp_path / "study.json").write_text(content)
@@ -360,7 +361,8 @@ def test_a_study_gives_its_first_point_to_begin_with(tmp_path: Path) -> None:
     """Its mapping is left free, and what the command line names is not taken from it."""
     command = "dse task=evaluate experiment=e hw/chip/memory=stack hw.chip.engine.cores=128 mapping.tensor=8"
     point = {"name": "F1", "metrics": {}, "command": command, "parameters": {"hw/chip/memory": "stack", CORES: 128}}
-    study = {"front": [point], "baselines": [], "others": {}, "config": {"space": SPACE}, "experiment": "e"}
+    study: dict[str, Any] = dict.fromkeys(NEEDED[STUDY], "e")
+    study |= {"front": [point], "baselines": [], "others": {}, "config": {"space": SPACE}, "experiment": "e"}
     study |= {"command": "dse --config-dir=/x experiment=e search=optuna hw=corsair_card"}
     (tmp_path / "study.json").write_text(json.dumps(study))
     found = read_front(tmp_path)
