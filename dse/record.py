@@ -53,12 +53,6 @@ KINDS = {
 }
 
 
-def refuse(tracking: Mapping[str, Any]) -> None:
-    """Raises ValueError where the address can be none, before anything is computed."""
-    if tracking["enabled"]:
-        address.checked(tracking["uri"])
-
-
 def record(folder: Path, tracking: Mapping[str, Any], answer: str | None = None) -> None:
     """Log a run's folder, all of its answers or one; where the server cannot be reached, say how to do it later."""
     if not tracking["enabled"]:

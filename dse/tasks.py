@@ -83,10 +83,11 @@ def explore(config: Any) -> None:
     from dse.details import most
     from dse.goals import Goals
     from dse.problem import Problem
-    from dse.record import record, refuse
+    from dse.record import record
     from dse.reference import read_reference
     from dse.robust import asked_for, question
     from dse.store import Trials
+    from dse.tracking.address import refuse
 
     refuse(session.config["tracking"])
     search = study.make(session.config["search"])
@@ -126,10 +127,12 @@ def receipts(config: Any) -> None:
 
 def _logged(run: Callable[[Session], None], session: Session, folder: Path, answer: str) -> None:
     """Do a task and log its answer; an address that can be none is refused before."""
-    from dse.record import record, refuse
+    from dse.tracking.address import refuse
 
     refuse(session.config["tracking"])
     run(session)
+    from dse.record import record
+
     record(folder, session.config["tracking"], answer)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from dse.passwords import without_passwords
@@ -25,6 +27,12 @@ SIGNS = {
     "Connection aborted": "it hung up",
 }
 WRITTEN = "write sqlite:///mlflow.db, http://host:5000 or postgresql+psycopg://user@host/database"
+
+
+def refuse(tracking: Mapping[str, Any]) -> None:
+    """Raises ValueError where the address can be none, before anything is computed."""
+    if tracking["enabled"]:
+        checked(tracking["uri"])
 
 
 def checked(uri: str) -> str:
