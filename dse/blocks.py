@@ -209,7 +209,7 @@ class Crossing:
         for turn in passing:
             parts = [tabled(given, states, at(turn, first), varied) for first in range(0, length(turn), ROWS)]
             tables.append(jax.tree.map(lambda *pieces: np.concatenate(pieces), *jax.device_get(parts)))
-        refuse_unknown((tables, found.moved, found.hops))
+        refuse_unknown((tables, found.moved, found.hops, found.legal))
         states, tables = self._typed((jax.device_get(states), tuple(tables)))
         return Work(both, index, states, tables, found, rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -84,6 +85,16 @@ def test_no_other_mapping_is_better(name: str) -> None:
         other = keys(problem, designs, random.integers(found.grid.size, size=len(designs)))
         for mine, yours in zip(best, other, strict=True):
             assert tuple(yours) >= tuple(np.where(np.isclose(mine, yours, rtol=1e-6), yours, mine)), (mine, yours)
+
+
+@pytest.mark.parametrize("name", ["dense", pytest.param("experts", marks=pytest.mark.slow)])
+def test_mappings_that_no_system_can_have_are_left_out_for_nothing(name: str) -> None:
+    """The same places and answers where every mapping is worked out, on parts of a package that do not always fit."""
+    found = crossing(asked(name), size=64)
+    (_, some, columns), (_, every, whole) = answered(found), answered(replace(found, every=True))
+    assert found.tried_share() < 1
+    assert np.array_equal(some, every)
+    assert all(np.array_equal(columns[key], whole[key]) for key in columns)
 
 
 def keys(problem: Problem, designs: np.ndarray, places: np.ndarray) -> np.ndarray:
