@@ -93,10 +93,9 @@ def noise_of(goals: Goals, points: list[dict[str, Any]]) -> list[str]:
 
 def traffic(config: Mapping[str, Any]) -> str:
     """Whom the machines serve; of what the space varies, that it does."""
-    varied = dict.fromkeys(
-        (key.removeprefix("serving.") for key in config.get("space") or {}), "as many as the space says"
-    )
-    s = dict(config["serving"]) | {key: words for key, words in varied.items() if key in ("users", "prompt", "output")}
+    many = {"users": "several numbers of", "prompt": "several numbers of", "output": "several lengths"}
+    varied = {name: words for name, words in many.items() if f"serving.{name}" in (config.get("space") or {})}
+    s = dict(config["serving"]) | varied
     pool = "filled here" if s["prefill_share"] else "filled elsewhere"
     pool = "filled by another pool" if config.get("prefill") else pool
     return (
