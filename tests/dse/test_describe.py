@@ -105,7 +105,7 @@ def test_blocks_of_the_die_are_the_die(machine: Any, system: str) -> None:
     assert sum(float(b.value) for b in blocks) == pytest.approx(float(machine(system)["chip"]["silicon_area"].value))
 
 
-BY_DAY = SYSTEMS[::6]  # every sixth machine; all of them at night
+BY_DAY = SYSTEMS[::12]  # every twelfth machine; all of them at night
 
 
 @pytest.mark.parametrize("system", [pytest.param(s, marks=[] if s in BY_DAY else pytest.mark.slow) for s in SYSTEMS])

@@ -122,7 +122,9 @@ def test_better_parts_never_slow_one_stage(machine: str, seed: int) -> None:
     assert_improves(machine, seed, staged=False)
 
 
-@pytest.mark.parametrize("machine", SOME)
+@pytest.mark.parametrize(
+    "machine", [name if name == "dgx_h100" else pytest.param(name, marks=pytest.mark.slow) for name in MACHINES]
+)
 @MANY
 @given(seed=seeds)
 def test_better_parts_never_slow_several_stages(machine: str, seed: int) -> None:
