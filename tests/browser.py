@@ -138,15 +138,12 @@ def browsing(folder: Path) -> Iterator[Browser]:
         pytest.skip("no chromium on PATH")
     to_browser, from_browser = os.pipe(), os.pipe()
 
-    def pipes() -> None:  # the browser reads from descriptor 3 and writes to 4
-        read, write = os.dup(to_browser[0]), os.dup(from_browser[1])
-        os.dup2(read, 3)
-        os.dup2(write, 4)
-
+    joined = f'exec "$@" 3<&{to_browser[0]} 4>&{from_browser[1]}'  # the browser reads from descriptor 3, writes to 4
     flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}"]
     process = subprocess.Popen(
-        [program, *flags], preexec_fn=pipes, close_fds=False, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+        ["bash", "-c", joined, "bash", program, *flags],
+        pass_fds=(to_browser[0], from_browser[1]), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
     os.close(to_browser[0])
     os.close(from_browser[1])
     try:
