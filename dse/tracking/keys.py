@@ -91,8 +91,10 @@ def parameters(found: Mapping[str, Any], shown: Mapping[str, Mapping[str, Any]])
 
 
 def plain(value: Any) -> Any:
-    """A whole number without its point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """A whole number without its point, any other in as many digits as are logged."""
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else number(value)
 
 
 def chosen(choices: Mapping[str, str], command: str) -> dict[str, Any]:
