@@ -45,7 +45,7 @@ def test_contrast_is_what_the_standard_says() -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize(("text", "ground"), itertools.product(ON_THE_PAGE, ("ground", "panel", "picked")))
+@pytest.mark.parametrize(("text", "ground"), list(itertools.product(ON_THE_PAGE, ("ground", "panel", "picked"))))
 def test_text_can_be_read(theme: str, text: str, ground: str) -> None:
     colours = THEMES[theme]
     assert contrast(colours[text], colours[ground]) >= TEXT

@@ -16,7 +16,7 @@ import yaml
 from running import Done, run_here, run_process
 from small import DIFFERENT, SMALL, component_units
 
-from dse.__main__ import main
+from dse import __main__
 from dse.metrics import SECTIONS, Metrics, units
 from hw.units import readable, registry
 
@@ -416,7 +416,7 @@ def test_own_machines_and_models_are_picked_like_the_shipped_ones(tmp_path: Path
 
 def test_the_console_script_is_the_same_program() -> None:
     (script,) = entry_points(group="console_scripts", name="dse")
-    assert script.load() is main
+    assert script.load() is __main__.run
 
 
 @pytest.fixture(scope="module")
