@@ -32,7 +32,7 @@ def application(asked_for_traceback: bool) -> int:
     import hydra
     from omegaconf import OmegaConf
 
-    from dse.compose import CONFIG_NAME, conf_folder
+    from dse.configuration.compose import CONFIG_NAME, conf_folder
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     failed, here = 0, os.getpid()
@@ -62,9 +62,9 @@ def done(config: Any) -> None:
     """Do the task of a composed configuration, speaking as it asks for."""
     from hydra.utils import get_method
 
-    from dse.console import speak
-    from dse.flags import Manner
-    from dse.logs import warnings_logged
+    from dse.run.console import speak
+    from dse.run.flags import Manner
+    from dse.run.logs import warnings_logged
 
     speak(Manner.read(config))
     with warnings_logged():
@@ -81,7 +81,7 @@ def leave_no_empty_folder() -> None:
 
 def elsewhere(error: Exception) -> Exception:
     """An error in a launcher's process, as the process that waits for it is told."""
-    from dse.messages import message
+    from dse.configuration.messages import message
 
     return ValueError(f"a job of another process failed: {message(error)}")
 
@@ -98,8 +98,8 @@ def job() -> str:
 
 def complain(error: Exception, before: str = "") -> None:
     """One message on the standard error; a bug's traceback in the log of the run."""
-    from dse import outcome
-    from dse.messages import is_bug, message
+    from dse.configuration.messages import is_bug, message
+    from dse.run import outcome
 
     words = before + message(error, sys.argv[1:])
     print(f"dse: {words}", file=sys.stderr)
@@ -117,8 +117,9 @@ def version() -> str:
 
 def command(words: list[str]) -> int:
     """Do what a command line says; its exit code, with one message of what is wrong, or the traceback if asked for."""
-    from dse import completion, flags
-    from dse import help as help_page
+    from dse.configuration import completion
+    from dse.configuration import help as help_page
+    from dse.run import flags
 
     if help_page.asks_for_help(words):
         print(help_page.text(words))
@@ -134,7 +135,7 @@ def command(words: list[str]) -> int:
             complain(error)
             return REFUSED
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands errors on instead of printing them itself
-    from dse.console import speak
+    from dse.run.console import speak
 
     speak(flags.Manner.of(words))
     sys.argv[1:] = flags.translated(words)

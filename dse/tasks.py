@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dse.outcome import ended
-from dse.session import Session
+from dse.problem.session import Session
+from dse.run.outcome import ended
 
 
 def evaluate(config: Any) -> None:
     """One machine, one model, one traffic, under the best mapping: metrics.json and a table."""
     session = Session.of(config)
-    from dse import single
+    from dse.machine import single
 
     _logged(single.run, session, session.folder, "metrics.json")
 
@@ -22,7 +22,7 @@ def evaluate(config: Any) -> None:
 def validate(config: Any) -> None:
     """The model against what others measured: validation.json and a table."""
     session = Session.of(config)
-    from dse import validate as validation
+    from dse.validation import validate as validation
 
     _logged(validation.run, session, session.out, "validation.json")
 
@@ -30,7 +30,7 @@ def validate(config: Any) -> None:
 def calibrate(config: Any) -> None:
     """Constants of operators fitted to measurements: calibration.json, a table, and on request the configurations."""
     session = Session.of(config)
-    from dse import calibrate as calibration
+    from dse.validation import calibrate as calibration
 
     calibration.run(session)
 
@@ -38,21 +38,21 @@ def calibrate(config: Any) -> None:
 def describe(config: Any) -> None:
     """The composed machine and model, shown: describe.json, machine.svg and tables."""
     session = Session.of(config)
-    from dse import describe as describing
+    from dse.machine import describe as describing
 
     describing.run(session)
 
 
 def check(config: Any) -> None:
     """The composed machine held against the rules that shipped ones keep: check.json and a table."""
-    from dse import check as checking
+    from dse.documents import check as checking
 
     checking.run(Session.of(config))
 
 
 def catalogue(config: Any) -> None:
     """Every machine on the search path on one page: catalogue.html."""
-    from dse import catalogue_table
+    from dse.documents import catalogue_table
 
     catalogue_table.run(Session.of(config))
 
@@ -60,7 +60,7 @@ def catalogue(config: Any) -> None:
 def serve(config: Any) -> None:
     """A trace of requests served by the composed machine: serve.json, requests.parquet, serving.svg and tables."""
     session = Session.of(config)
-    from dse import serve as serving
+    from dse.simulation import serve as serving
 
     _logged(serving.run, session, session.folder, "serve.json")
 
@@ -68,7 +68,7 @@ def serve(config: Any) -> None:
 def sensitivity(config: Any) -> None:
     """Which numbers of the composed machine are worth knowing better: sensitivity.json, bounds and a table."""
     session = Session.of(config)
-    from dse import sensitivity as knowing
+    from dse.machine import sensitivity as knowing
 
     knowing.run(session)
 
@@ -76,18 +76,19 @@ def sensitivity(config: Any) -> None:
 def explore(config: Any) -> None:
     """Search the space; write trials, front, study and report; log to MLflow."""
     session, start = Session.of(config), time.perf_counter()  # what is wrong is said before what takes time
-    from dse import resuming, study
-    from dse.bars import activity
-    from dse.console import console
-    from dse.damaged import set_aside
-    from dse.details import most
-    from dse.goals import Goals
-    from dse.problem import Problem
-    from dse.record import record
-    from dse.reference import read_reference
-    from dse.robust import asked_for, question
-    from dse.store import Trials
+    from dse.evaluation.goals import Goals
+    from dse.problem.problem import Problem
+    from dse.report import study
+    from dse.report.details import most
+    from dse.run.bars import activity
+    from dse.run.console import console
+    from dse.run.damaged import set_aside
+    from dse.run.store import Trials
+    from dse.search import resuming
+    from dse.search.reference import read_reference
     from dse.tracking.address import refuse
+    from dse.tracking.record import record
+    from dse.uncertainty.robust import asked_for, question
 
     refuse(session.config["tracking"])
     search = study.make(session.config["search"])
@@ -120,7 +121,7 @@ def explore(config: Any) -> None:
 def receipts(config: Any) -> None:
     """Published claims held against the model: receipts.json, receipts.html and a table."""
     session = Session.of(config)
-    from dse import receipts as checking
+    from dse.claims import receipts as checking
 
     _logged(checking.run, session, session.out, "receipts.json")
 
@@ -131,7 +132,7 @@ def _logged(run: Callable[[Session], None], session: Session, folder: Path, answ
 
     refuse(session.config["tracking"])
     run(session)
-    from dse.record import record
+    from dse.tracking.record import record
 
     record(folder, session.config["tracking"], answer)
 
@@ -139,7 +140,7 @@ def _logged(run: Callable[[Session], None], session: Session, folder: Path, answ
 def benchmark(config: Any) -> None:
     """How fast this machine evaluates: benchmark.json and a table."""
     session = Session.of(config)
-    from dse import benchmark as measuring
+    from dse.documents import benchmark as measuring
 
     measuring.run(session)
 
@@ -152,7 +153,7 @@ def log(config: Any) -> None:
         raise ValueError("run: which run is to be logged? write dse task=log run=FOLDER")
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"run: there is no folder {folder!r}; name the folder of a finished run")
-    from dse.record import record_again
+    from dse.tracking.record import record_again
 
     found = record_again(Path(folder), session.config["tracking"])
     ended("log", {"title": found.get("title", folder), "folder": str(folder), "seed": found.get("seed")}, [])
@@ -161,6 +162,6 @@ def log(config: Any) -> None:
 def studio(config: Any) -> None:
     """A page on this machine that moves numbers of the composed machine and shows what they do."""
     session = Session.of(config)
-    from dse import studio as moving
+    from dse.studio import task as moving
 
     moving.run(session)

@@ -10,8 +10,8 @@ import machines
 import pytest
 from hypothesis import settings
 
-import dse.precision  # noqa: F401
-from dse.evaluate import Candidate
+import dse.run.precision  # noqa: F401
+from dse.evaluation.evaluate import Candidate
 
 # Examples are the same in every run, so that a failure is one for everybody; `--hypothesis-profile wide` looks further.
 # No deadline: the first example of a test may wait for a compilation.

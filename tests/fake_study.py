@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dse.counterparts import area_columns
-from dse.metrics import CarbonShares, CostShares, EnergyShares, Headroom, Metrics, PowerShares, Shares, units
-from dse.results import display
+from dse.evaluation.metrics import CarbonShares, CostShares, EnergyShares, Headroom, Metrics, PowerShares, Shares, units
+from dse.evaluation.results import display
+from dse.report.counterparts import area_columns
 
 TYPICAL = {"m^2": 0.05, "USD": 3e5, "kg": 900.0, "W": 4e3, "Hz": 1.2e9, "K": 350.0, "dB": -31.4}
 PARTS = {

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
-import dse.precision  # noqa: F401
-from dse.compose import SECTIONS, compose, conf_folder, plain
-from dse.evaluate import Candidate, is_legal
-from dse.mapping import Wanted, grid, shape_of
-from dse.metrics import Mapping
-from dse.schema import NOTES, build
+import dse.run.precision  # noqa: F401
+from dse.configuration.compose import SECTIONS, compose, conf_folder, plain
+from dse.configuration.schema import NOTES, build
+from dse.evaluation.evaluate import Candidate, is_legal
+from dse.evaluation.mapping import Wanted, grid, shape_of
+from dse.evaluation.metrics import Mapping
 from hw.units import Rule
 
 ROOT = Path(__file__).resolve().parent.parent

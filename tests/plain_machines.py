@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dse.traces import Trace
+from dse.traffic.traces import Trace
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from machines import CONF, ROOT, SYSTEMS, candidate, composed
 
-from dse.provenance import read_citations
+from dse.configuration.provenance import read_citations
 
 CITATIONS = read_citations(CONF / "sources.yaml")
 FEWEST_WORDS = 5  # of two numbers and the one that is taken
@@ -183,7 +183,7 @@ def test_a_bridge_and_a_rack_hold_the_cards_that_are_told() -> None:
 
 
 def test_the_page_has_every_machine_and_every_conflict() -> None:
-    """`python -m dse.catalogue_page` writes it anew."""
+    """`python -m dse.documents.catalogue_page` writes it anew."""
     page = (ROOT / "docs/catalogue.md").read_text()
     assert [system for system in SYSTEMS if f"| {system} |" not in page] == []
     said = {words for system in SYSTEMS for _, _, words in conflicts(composed(f"hw={system}")["hw"], "hw")}

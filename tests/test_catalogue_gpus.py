@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from machines import CONF, SYSTEMS, composed
 
-from dse.provenance import read_citations
+from dse.configuration.provenance import read_citations
 from hw.units import Rule
 
 ROUNDED = 0.01

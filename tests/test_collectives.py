@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from dse.collectives import OPERATIONS, errors, fit, link_of, modelled, suite, validation
-from dse.measured import folder
-from dse.validate import FITTED, PREDICTED, report
+from dse.configuration.measured import folder
+from dse.validation.collectives import OPERATIONS, errors, fit, link_of, modelled, suite, validation
+from dse.validation.validate import FITTED, PREDICTED, report
 
 MACHINES = suite()["machines"]
 DATA = folder()

@@ -15,14 +15,14 @@ import pytest
 import yaml
 from machines import CONF, SYSTEMS, candidate, composed, files
 
-from dse.goals import Goals
-from dse.problem import Problem
-from dse.provenance import quantities, read_citations
-from dse.schema import build, rule_at
-from dse.session import read_wanted
-from dse.space import read_space
-from dse.study import make
-from dse.template import template
+from dse.configuration.provenance import quantities, read_citations
+from dse.configuration.schema import build, rule_at
+from dse.evaluation.goals import Goals
+from dse.problem.problem import Problem
+from dse.problem.session import read_wanted
+from dse.problem.space import read_space
+from dse.problem.template import template
+from dse.report.study import make
 
 CITATIONS = read_citations(CONF / "sources.yaml")
 CONFIDENCES = {"published", "third-party", "measured"}

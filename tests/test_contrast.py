@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from dse.report import ASSETS
+from dse.report.assets.markup import ASSETS
 
 STYLE = (ASSETS / "page.css").read_text(encoding="utf-8")
 TEXT, GRAPHIC = 4.5, 3.0  # success criteria 1.4.3 for text, 1.4.11 for what is drawn and for the edges of controls

@@ -17,6 +17,10 @@ MAY_IMPORT = {  # of ours
     "dse": ("dse", "hw", "models"),
     "hydra_plugins": ("dse",),
 }
+FLOORS = (  # of dse/, from the ground up: each may import itself and what is below it
+    "run", "configuration", "traffic", "evaluation", "problem", "uncertainty", "search", "machine", "simulation",
+    "report", "validation", "claims", "tracking", "studio", "documents", "tasks", "__main__",
+)  # fmt: skip
 PLUGIN_MAY_IMPORT = ("__future__", "dataclasses", "typing", "hydra", "omegaconf", "dse")
 FRAMEWORKS = ("hydra", "omegaconf", "optuna", "mlflow")  # for dse/ alone
 # Products, and vendors that stand for one; a device is a YAML. Names of shipped systems come on top.
@@ -79,6 +83,15 @@ def test_imports_run_one_way(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     ours = [name for name in imports(path) if within(name, (*PACKAGES, "conf", "tests"))]
     assert [name for name in ours if not within(name, MAY_IMPORT[package])] == []
+
+
+@pytest.mark.parametrize("path", [pytest.param(path, id=shown(path)) for path in sources("dse")])
+def test_floors_stand_on_those_below(path: Path) -> None:
+    floor = path.relative_to(ROOT / "dse").parts[0].removesuffix(".py")
+    if floor == "__init__":
+        return
+    above = tuple(f"dse.{name}" for name in FLOORS[FLOORS.index(floor) + 1 :])
+    assert [name for name in imports(path) if within(name, above)] == []
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=shown(path)) for path in sources("models", "hw")])

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dse.evaluate import Candidate
-from dse.session import read_wanted
-from dse.single import answer
-from dse.template import template
+from dse.evaluation.evaluate import Candidate
+from dse.machine.single import answer
+from dse.problem.session import read_wanted
+from dse.problem.template import template
 
 FREE = dict.fromkeys(("tensor", "pipeline", "expert", "data", "batch", "weights", "cache"), "auto")
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from fake_study import OBJECTIVES, PARTS, PATHS, study_of
 
-from dse.report import write_report
-from dse.report_assets.markup import element, number, words
-from dse.report_assumptions import linked
-from dse.report_causes import percent, signed
+from dse.report.assets.markup import element, number, words
+from dse.report.assumptions import linked
+from dse.report.causes import percent, signed
+from dse.report.page import write_report
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 

@@ -11,7 +11,7 @@ import pytest
 from browser import Browser, browsing
 from fake_study import study_of
 
-from dse.report import write_report
+from dse.report.page import write_report
 
 READY = "document.body.dataset.ready || document.body.dataset.error"
 CHART = "#front-plot svg"

@@ -12,7 +12,7 @@ from fake_study import study_of
 from test_report import written
 from test_report_browser import shown
 
-from dse.report import write_report
+from dse.report.page import write_report
 
 OPERATOR = {"tier": "sram", "operations": 4e9, "bytes": 2e9, "seconds": 1e-3, "share": 0.8, "energy_share": 0.9,
             "intensity": 2.0, "rate": 4e12, "roof": 5e12, "bound": "weights"}  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dse.measured import folder
-from dse.scoreboard import GROUPS, kept, measured, worse
+from dse.configuration.measured import folder
+from dse.validation.scoreboard import GROUPS, kept, measured, worse
 
 ERRORS = {"count": 100, "median_absolute_error": 0.07, "p90_absolute_error": 0.2, "bias": 0.01, "inside_spread": 0.9}
 CHANGES = {
@@ -38,7 +38,7 @@ def test_a_group_that_is_gone_is_told() -> None:
 @pytest.mark.skipif(not folder().is_dir(), reason=f"no measurements at {folder()}; name them in INFERSCAPE_DATA")
 @pytest.mark.parametrize("suite", GROUPS)
 def test_no_error_has_grown(suite: str) -> None:
-    """Against conf/validation/scoreboard.yaml; when a change is meant, python -m dse.scoreboard writes it anew."""
+    """Against conf/validation/scoreboard.yaml; if a change is meant, python -m dse.validation.scoreboard writes it."""
     then = kept()["errors"]
     assert not list(worse(measured([suite]), then))
     assert then[suite]

@@ -36,11 +36,11 @@ from event_simulation import (
 )
 from event_simulation import time_per_output_token as simulate
 
-from dse.compose import SECTIONS, compose, plain
-from dse.evaluate import Candidate, evaluate
-from dse.metrics import Mapping
-from dse.schedule import pace
-from dse.schema import build
+from dse.configuration.compose import SECTIONS, compose, plain
+from dse.configuration.schema import build
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.metrics import Mapping
+from dse.evaluation.schedule import pace
 from hw.chip import Placement
 from models.operators import Elementwise, WeightProduct
 
@@ -129,7 +129,7 @@ def composed(hw: str, model: str, number_format: str) -> dict[str, Any]:
     nothing was fitted to: the simulation knows schedules, not kernels."""
     names = {"hw": hw.removesuffix("_rack"), "model": model, "format": number_format, "serving": "interactive"}
     cfg = {name: copy.deepcopy(section(name, choice)) for name, choice in names.items()}
-    cfg["scheduler"] = {"_target_": "dse.scheduler.WholePrompts"}
+    cfg["scheduler"] = {"_target_": "dse.evaluation.scheduler.WholePrompts"}
     if names["hw"] == "dgx_h100":
         cfg["hw"]["chip"] |= copy.deepcopy(TILED)
     keep_cool(cfg["hw"]["chip"])

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from dse.mapping import Wanted
-from dse.single import answer
-from dse.template import template
+from dse.evaluation.mapping import Wanted
+from dse.machine.single import answer
+from dse.problem.template import template
 
 H100 = ("hw=dgx_h100", "serving=video", "format=bf16")
 SMALL = ("model.video.height=480", "model.video.width=832")

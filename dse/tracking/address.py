@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dse.passwords import without_passwords
+from dse.run.passwords import without_passwords
 
 PATIENCE = 5  # seconds for a server's first sign of life
 SQLITE = "sqlite:///"

@@ -50,7 +50,7 @@ def charts(study: Mapping[str, Any]) -> str:
 
 def axis(study: Mapping[str, Any], name: str) -> tuple[float, str]:
     """Factor and title of an objective's axis."""
-    from dse.metrics import Metrics, units
+    from dse.evaluation.metrics import Metrics, units
 
     factor, unit = sized(units(Metrics).get(name, ""))
     return factor, f"{name.replace('_', ' ')} ({unit})" if unit else name.replace("_", " ")

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dse.metrics import SECTIONS, SOMETIMES, units
-from dse.results import head
+from dse.evaluation.metrics import SECTIONS, SOMETIMES, units
+from dse.evaluation.results import head
 from hw.units import readable, registry
 
 TYPICAL = {"s": 1e-3, "J/token": 1e-3, "W": 1e3, "B": 1e9, "Hz": 1e9}  # one unit for all runs, from cards to racks

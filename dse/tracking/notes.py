@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from dse.console import digits
-from dse.findings import labelled
+from dse.machine.findings import labelled
+from dse.run.console import digits
 from dse.tracking.keys import sized
 
 MOST_ROWS = 40  # of a table in a note
@@ -43,7 +43,7 @@ def table_of(study: Mapping[str, Any]) -> str:
 
 def column(study: Mapping[str, Any], name: str) -> tuple[float, str]:
     """Factor and unit of a metric, as they are logged."""
-    from dse.metrics import Metrics, units
+    from dse.evaluation.metrics import Metrics, units
 
     return sized(units(Metrics)[name]) if name in units(Metrics) else (1.0, "")
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dse.passwords import without_passwords
-from dse.schema import NOTES
+from dse.configuration.schema import NOTES
+from dse.run.passwords import without_passwords
 from dse.tracking import notes
 from dse.tracking.keys import answers, chosen, key, mapping, number, parameters
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dse.goals import Goals
-from dse.metrics import Metrics, units
+from dse.evaluation.goals import Goals
+from dse.evaluation.metrics import Metrics, units
 from dse.tracking.keys import answer_key, key, mapping, number, parameters, sized
 
 MOST_CELLS = 40_000  # of a table: the UI stands still for minutes over some hundred thousand

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from dse.metrics import Metrics, units
+from dse.evaluation.metrics import Metrics, units
 from dse.tracking.keys import answer_key
 from dse.tracking.runs import Logged
 

@@ -47,7 +47,7 @@ class DseSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from dse.sweep import overrides_of_job, placed_in
+        from dse.search.sweep import overrides_of_job, placed_in
 
         assert self.config is not None
         assert self.launcher is not None

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 from plain_machines import Roofline
 
-from dse.latencies import Targets, attainment
-from dse.rates import largest_rate
-from dse.rules import Rules
-from dse.simulate import simulate
-from dse.traces import load
+from dse.evaluation.rules import Rules
+from dse.simulation.latencies import Targets, attainment
+from dse.simulation.rates import largest_rate
+from dse.simulation.simulate import simulate
+from dse.traffic.traces import load
 
 pytestmark = pytest.mark.benchmark
 EVALUATION = 10e-6  # s, of looking a step time up in a table

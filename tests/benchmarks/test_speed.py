@@ -11,9 +11,9 @@ import jax
 import numpy as np
 import pytest
 
-from dse.batches import best_of_each
-from dse.mapping import Wanted
-from dse.problem import Problem
+from dse.evaluation.batches import best_of_each
+from dse.evaluation.mapping import Wanted
+from dse.problem.problem import Problem
 
 pytestmark = pytest.mark.benchmark
 SPACE = {

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from machines import composed
 
-from dse.catalogue_table import CITED, COLUMNS, Entry, entry, page
-from dse.compose import beside
-from dse.template import parts
+from dse.configuration.compose import beside
+from dse.documents.catalogue_table import CITED, COLUMNS, Entry, entry, page
+from dse.problem.template import parts
 
 
 def machine(name: str, **values: float) -> Entry:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from running import run_here
 
-from dse.check import cool, idle, later, sound, written
-from dse.compose import beside
-from dse.template import parts
+from dse.configuration.compose import beside
+from dse.documents.check import cool, idle, later, sound, written
+from dse.problem.template import parts
 
 MINE = """\
 defaults:

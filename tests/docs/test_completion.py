@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from running import run_here
 
-from dse.completion import asks_for_completion, completed
+from dse.configuration.completion import asks_for_completion, completed
 
 
 def offered(line: str, folder: Path) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from machines import CONF
 
-from dse.json_schema import GROUPS, MAPS, file_of, schemas, text
-from dse.unit_patterns import text_of
+from dse.documents.json_schema import GROUPS, MAPS, file_of, schemas, text
+from dse.documents.unit_patterns import text_of
 from hw.units import Rule
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema, of the test extra, is not installed")
@@ -39,7 +39,7 @@ def shown(path: Path) -> str:
 
 
 def test_the_files_are_up_to_date() -> None:
-    """`python -m dse.json_schema` writes them anew."""
+    """`python -m dse.documents.json_schema` writes them anew."""
     lying = {path.name: path.read_text(encoding="utf-8") for path in (CONF / "schema").glob("*.json")}
     assert lying == {name: text(schema) for name, schema in FOUND.items()}
     assert all(json.loads(words) == FOUND[name] for name, words in lying.items())

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from machines import CONF, ROOT
 
-from dse.api_page import signature
-from dse.component_fields import components, equations, fields, final, words
-from dse.reference_pages import FOLDER, KINDS, page_of, pages
+from dse.documents.api_page import signature
+from dse.documents.component_fields import components, equations, fields, final, words
+from dse.documents.reference_pages import FOLDER, KINDS, page_of, pages
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -91,7 +91,7 @@ def test_the_first_page_is_short() -> None:
 
 
 def test_the_reference_is_up_to_date() -> None:
-    """`python -m dse.reference_pages` writes it anew."""
+    """`python -m dse.documents.reference_pages` writes it anew."""
     found = pages()
     assert {path.name for path in FOLDER.glob("*.md")} == set(found)
     stale = [

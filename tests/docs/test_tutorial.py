@@ -10,11 +10,11 @@ from blocks import Block, blocks, holds
 from machines import ROOT
 from running import run_here
 
-from dse.check import written
-from dse.compose import beside, choices, compose, plain
-from dse.problem import Problem
-from dse.session import read_wanted
-from dse.template import parts
+from dse.configuration.compose import beside, choices, compose, plain
+from dse.documents.check import written
+from dse.problem.problem import Problem
+from dse.problem.session import read_wanted
+from dse.problem.template import parts
 
 PAGE = ROOT / "docs/tutorial.md"
 BLOCKS = blocks(PAGE)

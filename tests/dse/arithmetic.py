@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dse.goals import Goals
-from dse.space import Files, Interval, Space, Values
+from dse.evaluation.goals import Goals
+from dse.problem.space import Files, Interval, Space, Values
 
 GOALS = Goals({"tokens_per_second_per_user": "maximize", "cost_per_million_tokens": "minimize"}, ("memory",))
 CORES = (512.0, 64.0, 256.0, 128.0, 1024.0, 32.0)

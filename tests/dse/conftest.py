@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from small import small_problem, write_own
 
-from dse.problem import Problem
+from dse.problem.problem import Problem
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dse.goals import Goals
-from dse.space import Space, Values
+from dse.evaluation.goals import Goals
+from dse.problem.space import Space, Values
 
 
 def space(**numbers: Sequence[float]) -> Space:

@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dse.evaluate import Candidate, evaluate
-from dse.grids import grids, own_fanouts
-from dse.mapping import Wanted
-from dse.metrics import Answer, Mapping
-from dse.precision import arrays
-from dse.ready import best_of, prepared
-from dse.steady import Ready
-from dse.step import in_loops
-from dse.template import template
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.grids import grids, own_fanouts
+from dse.evaluation.mapping import Wanted
+from dse.evaluation.metrics import Answer, Mapping
+from dse.evaluation.ready import best_of, prepared
+from dse.evaluation.steady import Ready
+from dse.evaluation.step import in_loops
+from dse.problem.template import template
+from dse.run.precision import arrays
 
 MODEL = ("model=llama3_8b", "model.blocks.all.layers=4", "model.vocabulary=8192")
 SMALL = ("hw=corsair_card", *MODEL, "serving=chat", "serving.users=8")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dse.goals import Columns, Goals
-from dse.space import Files, Interval, Space, Values
+from dse.evaluation.goals import Columns, Goals
+from dse.problem.space import Files, Interval, Space, Values
 
 GOALS = Goals({"tokens_per_second_per_user": "maximize", "energy_per_token": "minimize"}, ("memory", "power"))
 ONE_GOAL = Goals({"energy_per_token": "minimize"}, ("memory", "power"))

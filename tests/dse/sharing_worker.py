@@ -7,8 +7,8 @@ from pathlib import Path
 
 from plain_question import FEW, GOALS, Plain
 
-from dse.optimise import OptunaSearch
-from dse.store import Trials
+from dse.run.store import Trials
+from dse.search.optimise import OptunaSearch
 
 BATCH = 4
 KEYS = [parameter.key for parameter in FEW.parameters]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 import hw
-from dse.goals import Goals
-from dse.mapping import Wanted
-from dse.problem import Problem
-from dse.store import Trials
+from dse.evaluation.goals import Goals
+from dse.evaluation.mapping import Wanted
+from dse.problem.problem import Problem
+from dse.run.store import Trials
 from hw.units import Rule
 
 MACHINE = ("hw=corsair_card", "model=llama3_8b", "serving=interactive")

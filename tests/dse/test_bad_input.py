@@ -14,18 +14,18 @@ import pytest
 from running import Done, run_here, run_process
 from small import MACHINE, SMALL, write_own
 
-from dse.budget import duration, too_large
-from dse.damaged import set_aside
-from dse.enumerate import Enumeration
-from dse.messages import message
-from dse.optimise import OptunaSearch
-from dse.problem import Problem
-from dse.resuming import differences, listed
-from dse.session import read_wanted
-from dse.single import answer
-from dse.space import Space, Values, files, numbers
-from dse.store import Trials
-from dse.template import Template, template
+from dse.configuration.messages import message
+from dse.machine.single import answer
+from dse.problem.budget import duration, too_large
+from dse.problem.problem import Problem
+from dse.problem.session import read_wanted
+from dse.problem.space import Space, Values, files, numbers
+from dse.problem.template import Template, template
+from dse.run.damaged import set_aside
+from dse.run.store import Trials
+from dse.search.enumerate import Enumeration
+from dse.search.optimise import OptunaSearch
+from dse.search.resuming import differences, listed
 from hw.units import Rule
 
 EVALUATE = ("task=evaluate", *MACHINE, "tracking=none")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-import dse.baselines
-from dse.baselines import baselines
-from dse.goals import Goals
-from dse.mapping import Wanted
-from dse.session import Session
+import dse.report.baselines
+from dse.evaluation.goals import Goals
+from dse.evaluation.mapping import Wanted
+from dse.problem.session import Session
+from dse.report.baselines import baselines
 
 
 def test_a_baseline_has_the_mapping_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_a_baseline_has_the_mapping_that_it_names(monkeypatch: pytest.MonkeyPatc
         asked.append(wanted)
         return {"legal": True, "headroom": {"memory": 1.0}, "mapping": {}}
 
-    monkeypatch.setattr(dse.baselines, "answer", answered)
+    monkeypatch.setattr(dse.report.baselines, "answer", answered)
     given = ["hw=corsair_card", "mapping.tensor=4", "mapping.objective=power"]
     config = {
         "details": 0,

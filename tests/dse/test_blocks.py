@@ -9,13 +9,13 @@ import jax
 import numpy as np
 import pytest
 
-from dse.benchmark import compiling
-from dse.blocks import Crossing, evenly
-from dse.enumerate import Asked, chunks_of
-from dse.listing import Listing
-from dse.mapping import Wanted as Mapped
-from dse.operations import operations
-from dse.problem import Problem
+from dse.documents.benchmark import compiling
+from dse.evaluation.mapping import Wanted as Mapped
+from dse.evaluation.operations import operations
+from dse.problem.blocks import Crossing, evenly
+from dse.problem.listing import Listing
+from dse.problem.problem import Problem
+from dse.search.enumerate import Asked, chunks_of
 
 OBJECTIVES = (("tokens_per_second_per_user", "maximize"), ("cost_per_million_tokens", "minimize"))
 LIMITS = ("memory", "power", "heat", "clock")

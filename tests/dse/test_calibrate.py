@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dse import calibrate
-from dse.calibrate import Fit, covariance, fit
-from dse.calibrate_write import home, put, written
-from dse.compose import beside
-from dse.measured import folder
-from dse.operator_families import FAMILIES, Constant, Rows, family
-from dse.operator_files import files, machines
-from dse.operator_rows import Bench, benches, built, fitted, gathered, modelled, notes
-from dse.operators import validation
-from dse.validate import PREDICTED
+from dse.configuration.compose import beside
+from dse.configuration.measured import folder
+from dse.validation import calibrate
+from dse.validation.calibrate import Fit, covariance, fit
+from dse.validation.calibrate_write import home, put, written
+from dse.validation.operator_families import FAMILIES, Constant, Rows, family
+from dse.validation.operator_files import files, machines
+from dse.validation.operator_rows import Bench, benches, built, fitted, gathered, modelled, notes
+from dse.validation.operators import validation
+from dse.validation.validate import PREDICTED
 
 DATA = folder() / "operators"
 needs_rows = pytest.mark.skipif(
@@ -51,7 +51,7 @@ def test_constants_that_made_the_rows_are_found(monkeypatch: pytest.MonkeyPatch)
 
 
 def calibrate_shipped(found: Bench, place: str) -> float:
-    from dse.operator_rows import at
+    from dse.validation.operator_rows import at
 
     return float(at(found.chip, place))
 
@@ -107,7 +107,7 @@ def test_values_are_written_in_readable_units() -> None:
 @pytest.mark.parametrize("constant", [c for name in FAMILIES for c in family(name).constants], ids=lambda c: c.place)
 @pytest.mark.parametrize("machine", notes()["fitted"])
 def test_every_constant_has_a_line_in_a_file(constant: Constant, machine: str) -> None:
-    from dse.compose import conf_folder
+    from dse.configuration.compose import conf_folder
 
     file, words = home(constant, machine)
     put((conf_folder() / file).read_text(), words, "1")

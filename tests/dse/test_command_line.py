@@ -17,7 +17,7 @@ from running import Done, run_here, run_process
 from small import DIFFERENT, SMALL, component_units
 
 from dse import __main__
-from dse.metrics import SECTIONS, Metrics, units
+from dse.evaluation.metrics import SECTIONS, Metrics, units
 from hw.units import readable, registry
 
 FIXED = ("mapping.tensor=64", "mapping.pipeline=1", "mapping.batch=60")

@@ -6,9 +6,9 @@ import pytest
 from machines import candidate
 from small import MACHINE, small_problem
 
-from dse.counterparts import AREAS, area_columns, area_shares, areas, counterparts
-from dse.study import parameter_units
-from dse.template import parts
+from dse.problem.template import parts
+from dse.report.counterparts import AREAS, area_columns, area_shares, areas, counterparts
+from dse.report.study import parameter_units
 from hw.chip import DieArea
 
 

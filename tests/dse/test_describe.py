@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 from machines import CONF, SYSTEMS, candidate, composed, telling
 from running import Done, run_here
 
-from dse import outline
-from dse.describe import machine_section, plain
-from dse.drawing import drawing, thickness
-from dse.evaluate import Candidate
-from dse.figures import Figure, accepted, figures, totals
-from dse.provenance import quantities
-from dse.spreads import elasticities, first_order, leaf_paths
-from dse.svg import Box, divided, fitted, width_of
-from dse.template import Template, template
+from dse.configuration.provenance import quantities
+from dse.configuration.spreads import elasticities, first_order, leaf_paths
+from dse.evaluation.evaluate import Candidate
+from dse.evaluation.figures import Figure, accepted, figures, totals
+from dse.machine import outline
+from dse.machine.describe import machine_section, plain
+from dse.machine.drawing import drawing, thickness
+from dse.machine.svg import Box, divided, fitted, width_of
+from dse.problem.template import Template, template
 from hw import cost
 from hw.units import registry, spread
 

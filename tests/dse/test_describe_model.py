@@ -10,10 +10,10 @@ import pytest
 from machines import candidate, files
 from running import run_here
 
-from dse.describe import asked
-from dse.describe_model import format_section, held, model_section, operations, weight_bytes
-from dse.outline_model import short
-from dse.template import template
+from dse.machine.describe import asked
+from dse.machine.describe_model import format_section, held, model_section, operations, weight_bytes
+from dse.machine.outline_model import short
+from dse.problem.template import template
 
 LLAMA = "llama3_8b"
 

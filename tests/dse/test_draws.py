@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dse.beliefs import Beliefs, read_classes
-from dse.compose import conf_folder, written
-from dse.draws import drawn, even
-from dse.goals import Goals
-from dse.indices import indices
-from dse.robust import at_least_as_good, read_level
-from dse.uncertainty import bound, chances, near
+from dse.configuration.compose import conf_folder, written
+from dse.evaluation.goals import Goals
+from dse.uncertainty.beliefs import Beliefs, read_classes
+from dse.uncertainty.draws import drawn, even
+from dse.uncertainty.indices import indices
+from dse.uncertainty.robust import at_least_as_good, read_level
+from dse.uncertainty.uncertainty import bound, chances, near
 from hw.units import Rule
 
 ENDS = np.array([0.05, 0.5, 0.95])

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from small import MACHINE
 
-from dse.effects import best_moves, largest, move_words, sentence
-from dse.elasticities import Moved, Moves, _answers, moves, rules_of, with_number
-from dse.evaluate import Candidate
-from dse.metrics import Headroom, Metrics, units
-from dse.metrics import Mapping as Laid
-from dse.precision import arrays
-from dse.spreads import leaf_paths
-from dse.template import template
+from dse.configuration.spreads import leaf_paths
+from dse.evaluation.evaluate import Candidate
+from dse.evaluation.metrics import Headroom, Metrics, units
+from dse.evaluation.metrics import Mapping as Laid
+from dse.machine.effects import best_moves, largest, move_words, sentence
+from dse.problem.template import template
+from dse.run.precision import arrays
+from dse.uncertainty.elasticities import Moved, Moves, _answers, moves, rules_of, with_number
 from hw.units import registry
 
 NAMES = ("time_per_output_token", "tokens_per_second", "energy_per_token", "power", "cost_per_million_tokens")

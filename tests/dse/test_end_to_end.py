@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from running import run_here
 
-from dse.aliases import Names, plain_name
-from dse.compose import conf_folder, written
-from dse.end_to_end import planned_or_refused, predicted, role, validation, value_of
-from dse.end_to_end_plan import Library, Planned
-from dse.end_to_end_program import Found
-from dse.end_to_end_rows import COLUMNS, METRICS, check_spreads, factor, metric, number, read
-from dse.measured import folder
-from dse.validate import EXCLUDED, FITTED, PREDICTED, grouped, report
+from dse.configuration.aliases import Names, plain_name
+from dse.configuration.compose import conf_folder, written
+from dse.configuration.measured import folder
+from dse.validation.end_to_end import planned_or_refused, predicted, role, validation, value_of
+from dse.validation.end_to_end_plan import Library, Planned
+from dse.validation.end_to_end_program import Found
+from dse.validation.end_to_end_rows import COLUMNS, METRICS, check_spreads, factor, metric, number, read
+from dse.validation.validate import EXCLUDED, FITTED, PREDICTED, grouped, report
 
 DATA = folder() / "end_to_end.csv.gz"
 CONFIGURATIONS = folder() / "model_configs.csv"
@@ -252,7 +252,7 @@ def test_a_third_is_fitted_on_by_its_name_alone(library: Library) -> None:
 
 
 def test_one_bad_row_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dse import end_to_end
+    from dse.validation import end_to_end
 
     usual = end_to_end.plan
 
@@ -269,7 +269,7 @@ def test_one_bad_row_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_one_answer_that_cannot_be_judged_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dse import end_to_end
+    from dse.validation import end_to_end
 
     usual = end_to_end.value_of
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from small import DIFFERENT, GOALS, WRITTEN, beaten, counts, rows, same
 
-import dse.enumerate
-from dse.enumerate import Enumeration
-from dse.goals import Goals
-from dse.mapping import Wanted
-from dse.problem import Problem
-from dse.store import Trials
+import dse.search.enumerate
+from dse.evaluation.goals import Goals
+from dse.evaluation.mapping import Wanted
+from dse.problem.problem import Problem
+from dse.run.store import Trials
+from dse.search.enumerate import Enumeration
 
 MACHINE = ("hw=squadrack_fabrex", "model=llama3_8b", "serving=interactive")
 SPACE = {
@@ -116,14 +116,14 @@ def test_an_interrupted_enumeration_goes_on_where_it_was(
     begun = Trials(tmp_path, whole.keys)
     for part in whole.parts()[:left]:
         shutil.copy(part, begun.folder / part.name)
-    taken, done = dse.enumerate.chunk, []
+    taken, done = dse.search.enumerate.chunk, []
 
     def counted(*given: Any, **named: Any) -> Any:
         kept = taken(*given, **named)
         done.append(kept.evaluated)
         return kept
 
-    monkeypatch.setattr(dse.enumerate, "chunk", counted)
+    monkeypatch.setattr(dse.search.enumerate, "chunk", counted)
     before = begun.totals()[0]
     resumed = enumerated(tmp_path, large, search(keep=SIZE))
     assert sum(done) == SIZE - before

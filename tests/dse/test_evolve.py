@@ -16,10 +16,10 @@ import pytest
 from arithmetic import FINITE, GOALS, LAYERS, MIXED, Arithmetic
 from small import rows, same
 
-from dse.evolve import Evolve
-from dse.lines import Lines
-from dse.space import Space
-from dse.store import Trials
+from dse.problem.lines import Lines
+from dse.problem.space import Space
+from dse.run.store import Trials
+from dse.search.evolve import Evolve
 
 BUDGET, BATCH = 120, 16
 HERE = Path(__file__).resolve().parent

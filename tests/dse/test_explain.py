@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dse.evaluate import Candidate
-from dse.explain import FAR_TOO_HOT, SAYS, missing
-from dse.metrics import Headroom, units
-from dse.template import template
+from dse.evaluation.evaluate import Candidate
+from dse.evaluation.explain import FAR_TOO_HOT, SAYS, missing
+from dse.evaluation.metrics import Headroom, units
+from dse.problem.template import template
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from pools import SMALL as SMALL_MACHINE
 from running import run_here
 from small import MACHINE, SMALL, WANTED, write_own
 
-from dse.elasticities import moves
-from dse.fixed import mappings_of
-from dse.mapping import Wanted
-from dse.single import answer
-from dse.template import template
+from dse.evaluation.fixed import mappings_of
+from dse.evaluation.mapping import Wanted
+from dse.machine.single import answer
+from dse.problem.template import template
+from dse.uncertainty.elasticities import moves
 
 METRICS = ("time_per_output_token", "time_to_first_token", "tokens_per_second", "energy_per_token", "system_cost")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small import GOALS
 
-from dse.goals import Goals
+from dse.evaluation.goals import Goals
 
 PAIR = Goals({"energy_per_token": "minimize", "cost_per_million_tokens": "minimize"}, ())
 BEYOND = 1.1

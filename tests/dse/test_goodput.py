@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from pools import ONE_WAY, SAME, best, linked, ready, serving, small
 
-from dse.curve import beats, over_loads, rows
-from dse.curve_picture import picture
-from dse.evaluate import evaluate
-from dse.goodput import goodput
-from dse.grids import grids, own_fanouts
-from dse.mapping import Wanted
-from dse.template import template
-from dse.whole import largest
+from dse.evaluation.evaluate import evaluate
+from dse.evaluation.goodput import goodput
+from dse.evaluation.grids import grids, own_fanouts
+from dse.evaluation.mapping import Wanted
+from dse.evaluation.whole import largest
+from dse.machine.curve import beats, over_loads, rows
+from dse.machine.curve_picture import picture
+from dse.problem.template import template
 
 pytestmark = pytest.mark.slow  # nearly every test compiles a program of its own
 

@@ -19,17 +19,17 @@ from omegaconf import OmegaConf
 from running import COMMAND, Done, run_here
 from small import SMALL
 
-from dse import bars, logs, outcome
-from dse.bars import activity, along, bar, clock, rate
-from dse.commands import kept
-from dse.console import console, speak, warn
-from dse.flags import Manner, left_to_hydra, translated
-from dse.folders import ADDED, NEEDED, STUDY, other_hand, read
-from dse.messages import hydra_message
-from dse.resuming import tell_what_is_kept
-from dse.robust import asked_for
-from dse.session import LAYOUT
-from dse.sweeping import Sweep, said
+from dse.configuration.messages import hydra_message
+from dse.problem.commands import kept
+from dse.problem.folders import ADDED, NEEDED, STUDY, other_hand, read
+from dse.problem.session import LAYOUT
+from dse.run import bars, logs, outcome
+from dse.run.bars import activity, along, bar, clock, rate
+from dse.run.console import console, speak, warn
+from dse.run.flags import Manner, left_to_hydra, translated
+from dse.search.resuming import tell_what_is_kept
+from dse.search.sweeping import Sweep, said
+from dse.uncertainty.robust import asked_for
 
 REFUSED_EARLY = (
     "hw=corsair_sever", "hw.chip.engin.cores=3", "seed=x", "resume=nowhere", "task=log run=nowhere",
@@ -140,7 +140,7 @@ def test_the_first_part_of_a_path_that_is_not_there_is_named() -> None:
 
 
 def test_drawn_machines_are_not_asked_of_a_cluster_that_had_to_start_first() -> None:
-    given = {"robust": "p90", "spreads": composed()["spreads"], "scale": {"_target_": "dse.scale_dask.Cluster"}}
+    given = {"robust": "p90", "spreads": composed()["spreads"], "scale": {"_target_": "dse.search.scale_dask.Cluster"}}
     with pytest.raises(ValueError, match="scale=none, or robust=null"):
         asked_for(given)
 
@@ -258,7 +258,7 @@ def test_warnings_of_libraries_are_logged_and_not_shown(
 
 def test_the_terminal_shows_our_debug_where_it_is_asked_for_and_others_errors() -> None:
     handler, own = logs.ToTerminal(), logging.getLogger("dse")
-    record = logging.makeLogRecord({"name": "dse.bars", "levelno": logging.INFO})
+    record = logging.makeLogRecord({"name": "dse.run.bars", "levelno": logging.INFO})
     before = own.level
     try:
         own.setLevel(logging.INFO)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from plain_machines import Constant, Roofline, poisson, trace
 
-from dse.latencies import Targets, answers, attainment, latencies, met, table
-from dse.rates import DOUBLINGS, TOLERANCE, largest_rate
-from dse.rules import Rules
-from dse.simulate import simulate
+from dse.evaluation.rules import Rules
+from dse.simulation.latencies import Targets, answers, attainment, latencies, met, table
+from dse.simulation.rates import DOUBLINGS, TOLERANCE, largest_rate
+from dse.simulation.simulate import simulate
 
 ALL = Rules(chunk=0, warm_up=0, drain=0)
 TARGETS = Targets(2.0, 0.05)

@@ -12,13 +12,13 @@ import jax
 import numpy as np
 import pytest
 
-from dse.batches import flat
-from dse.evaluate import evaluate, is_legal
-from dse.mapping import GOODPUT, Grid, Wanted, complete, degrees, grid, shape_of
-from dse.metrics import SECTIONS
-from dse.results import point
-from dse.single import answer
-from dse.template import Template, template
+from dse.evaluation.batches import flat
+from dse.evaluation.evaluate import evaluate, is_legal
+from dse.evaluation.mapping import GOODPUT, Grid, Wanted, complete, degrees, grid, shape_of
+from dse.evaluation.metrics import SECTIONS
+from dse.evaluation.results import point
+from dse.machine.single import answer
+from dse.problem.template import Template, template
 
 Box = tuple[int, ...]
 FREE = Wanted("time_per_output_token")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dse.measured import folder
-from dse.operator_rows import benches, fitted, modelled
-from dse.operators_experts import routed
+from dse.configuration.measured import folder
+from dse.validation.operator_rows import benches, fitted, modelled
+from dse.validation.operators_experts import routed
 
 ROWS = 400  # of a kind that are drawn
 DATA = folder() / "operators"

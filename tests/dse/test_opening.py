@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from dse.goals import Goals, typical
-from dse.opening import Opening, opening_rows
+from dse.evaluation.goals import Goals, typical
+from dse.problem.opening import Opening, opening_rows
 
 LIMITS = ("memory", "power", "heat", "latency")
 GOALS = Goals({"power": "minimize"}, LIMITS)

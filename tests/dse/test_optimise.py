@@ -15,15 +15,15 @@ from questions import GOALS, LISTED, ONE_GOAL, WITH_INTERVALS, Hills, everything
 from small import BATCH, DIFFERENT, WRITTEN, rows, same
 from small import GOALS as SMALL_GOALS
 
-from dse.archive import Question
-from dse.compose import conf_folder
-from dse.goals import Goals
-from dse.optimise import Asking, OptunaSearch
-from dse.problem import Problem
-from dse.samplers import EXTRAS, make_sampler
-from dse.space import Space
-from dse.store import Trials
-from dse.telling import FAR, TINY
+from dse.configuration.compose import conf_folder
+from dse.evaluation.goals import Goals
+from dse.problem.archive import Question
+from dse.problem.problem import Problem
+from dse.problem.space import Space
+from dse.run.store import Trials
+from dse.search.optimise import Asking, OptunaSearch
+from dse.search.samplers import EXTRAS, make_sampler
+from dse.search.telling import FAR, TINY
 
 SHIPPED = {path.stem: yaml.safe_load(path.read_text()) for path in conf_folder().glob("search/sampler/*.yaml")}
 QUICK: dict[str, dict[str, Any]] = {  # so that few designs make more than one generation

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from pools import ONE_WAY, SAME, answered, best, linked, ready, serving, small
 
-from dse.metrics import Mapping
-from dse.pools import Filled, cache_sent, decoding_batch, flow
-from dse.problem import Problem
-from dse.single import answer as answer_of
-from dse.step import Energies, in_loops
-from dse.template import template
+from dse.evaluation.metrics import Mapping
+from dse.evaluation.pools import Filled, cache_sent, decoding_batch, flow
+from dse.evaluation.step import Energies, in_loops
+from dse.machine.single import answer as answer_of
+from dse.problem.problem import Problem
+from dse.problem.template import template
 
 EXACT = 1e-9  # the same sums in another order
 FREE_LINK = {"bandwidth": 1e30, "latency": 0.0, "energy": 0.0, "part_power": 0.0, "part_cost": 0.0}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from small import DIFFERENT, MACHINE, SPACE, WANTED, WRITTEN, rows, same, small_problem
 
-from dse.commands import design_overrides
-from dse.mapping import Wanted
-from dse.metrics import SECTIONS, units
-from dse.problem import Problem
-from dse.results import point
-from dse.single import answer
-from dse.template import leaf_index, template
+from dse.evaluation.mapping import Wanted
+from dse.evaluation.metrics import SECTIONS, units
+from dse.evaluation.results import point
+from dse.machine.single import answer
+from dse.problem.commands import design_overrides
+from dse.problem.problem import Problem
+from dse.problem.template import leaf_index, template
 
 SRAM, STACK = 0.0, 1.0
 

@@ -11,10 +11,10 @@ from questions import GOALS, Hills, everything
 from running import run_here
 from small import BATCH, SMALL
 
-from dse import progress as module
-from dse.goals import BEYOND
-from dse.progress import MOST_POINTS, Reference, in_words, progress
-from dse.store import Trials
+from dse.evaluation.goals import BEYOND
+from dse.run.store import Trials
+from dse.search import progress as module
+from dse.search.progress import MOST_POINTS, Reference, in_words, progress
 
 
 def columns(speed: list[float], energy: list[float]) -> dict[str, np.ndarray]:
@@ -116,7 +116,7 @@ def test_before_anything_feasible_there_is_nothing_to_say(tmp_path: Path) -> Non
 
 def test_seconds_add_up_over_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("dse.store.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("dse.run.store.time.perf_counter", lambda: now[0])
     question = Hills()
     keys, designs = [p.key for p in question.space.parameters], everything(question)
     trials = Trials(tmp_path, keys)

@@ -11,20 +11,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dse.claims import Claim, built
-from dse.claims_quantities import Number
-from dse.claims_rates import Rate
-from dse.claims_ratios import Grid, Ratio, over_grid
-from dse.claims_values import cites, read_energy
-from dse.compose import conf_folder
-from dse.provenance import citations
-from dse.receipts import checked, entry
-from dse.receipts_bench import (
+from dse.claims.bench import (
     Bench,
 )
-from dse.receipts_page import page
-from dse.receipts_table import table
-from dse.receipts_verdict import (
+from dse.claims.contract import Claim, built
+from dse.claims.page import page
+from dse.claims.quantities import Number
+from dse.claims.rates import Rate
+from dse.claims.ratios import Grid, Ratio, over_grid
+from dse.claims.receipts import checked, entry
+from dse.claims.table import table
+from dse.claims.values import cites, read_energy
+from dse.claims.verdict import (
     EVERYWHERE,
     IMPOSSIBLE,
     INPUT,
@@ -41,6 +39,8 @@ from dse.receipts_verdict import (
     optimism,
     unless_input,
 )
+from dse.configuration.compose import conf_folder
+from dse.configuration.provenance import citations
 
 FILES = sorted((conf_folder() / "claim").glob("*.yaml"))
 GPUS = ["hw=dgx_h100", "model=llama3_2_1b", "format=bf16"]
@@ -65,7 +65,7 @@ def modelled(bench: Bench) -> float:
 
 def rate(value: float, **others: Any) -> Rate:
     given = {"machine": CARD, "users": 1, "claimed": {"tokens_per_second": f"{value} token/s"}} | others
-    claim = built("synthetic", {"_target_": "dse.claims_rates.Rate"} | SOURCED | given)
+    claim = built("synthetic", {"_target_": "dse.claims.rates.Rate"} | SOURCED | given)
     assert isinstance(claim, Rate)
     return claim
 
@@ -166,13 +166,13 @@ def test_every_claim_builds_and_has_a_source(path: Any) -> None:
         ({"also": ["vik"]}, "did you mean 'viks'"),
         ({"verdict": "true"}, "there is no 'verdict' here"),
         ({"variants": {"wide": {"tensr": 2}}}, "did you mean 'tensor'"),
-        ({"_target_": "dse.claims_rates.Rat"}, "no kind of claim"),
+        ({"_target_": "dse.claims.rates.Rat"}, "no kind of claim"),
         ({"by": None}, None),
     ],
 )
 def test_wrong_input_names_the_file_and_the_remedy(change: dict[str, Any], words: str | None) -> None:
     good = {
-        "_target_": "dse.claims_rates.Rate",
+        "_target_": "dse.claims.rates.Rate",
         "machine": CARD,
         "users": 1,
         "claimed": {"tokens_per_second": "1 token/s"},
@@ -236,7 +236,7 @@ def test_a_model_that_does_not_fit_is_impossible_by_memory(bench: Bench) -> None
 
 def test_numbers_hold_where_they_are_said_of(bench: Bench) -> None:
     """150 TB/s, published of a card of eight chiplets; a chiplet has an eighth, so without losses as well."""
-    shared = {"_target_": "dse.claims_quantities.Number", "machine": CARD, "claimed": "149 TB/s", "better": "more"}
+    shared = {"_target_": "dse.claims.quantities.Number", "machine": CARD, "claimed": "149 TB/s", "better": "more"}
     places = {"chiplet": "figures.chip.tiers.first.bandwidth", "card": "figures.levels.card.tiers.first.bandwidth"}
     claims: list[Claim] = [
         built("n", SOURCED | shared | {"places": places, "of": of}) for of in ("chiplet", "card", None)
@@ -259,7 +259,7 @@ def test_a_machine_is_once_as_good_as_itself(bench: Bench, modelled: float) -> N
         "source": "fgdram",
     }
     claimed = {"tokens_per_second": 1.0, "hw.chip.fixed_area": 1.0}
-    claim = built("r", {"_target_": "dse.claims_ratios.Ratio", "claimed": claimed} | SOURCED | given)
+    claim = built("r", {"_target_": "dse.claims.ratios.Ratio", "claimed": claimed} | SOURCED | given)
     assert isinstance(claim, Ratio)
     receipt = claim.receipt(bench)
     assert [line.modelled for line in receipt.lines] == pytest.approx([1.0, 1.0])
@@ -276,7 +276,7 @@ def test_energy_is_compared_at_the_pins(bench: Bench) -> None:
 
 
 def test_unknown_places_are_named(bench: Bench) -> None:
-    given = {"_target_": "dse.claims_quantities.Number", "machine": CARD, "claimed": "1 TB/s", "better": "more"}
+    given = {"_target_": "dse.claims.quantities.Number", "machine": CARD, "claimed": "1 TB/s", "better": "more"}
     claim = built("n", SOURCED | given | {"places": {"it": "figures.chip.teirs.first.bandwidth"}})
     with pytest.raises(ValueError, match="did you mean 'tiers'"):
         claim.receipt(bench)

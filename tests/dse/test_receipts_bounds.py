@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dse.mapping import Wanted
-from dse.receipts_bench import (
+from dse.claims.bench import (
     Bench,
     arrays,
     drawn,
@@ -24,7 +23,8 @@ from dse.receipts_bench import (
     widths,
     without_losses,
 )
-from dse.receipts_bounds import needs, sizes, step_of
+from dse.claims.bounds import needs, sizes, step_of
+from dse.evaluation.mapping import Wanted
 from hw.chip import Placement
 from models.operators import CacheProduct, ExpertProduct, WeightProduct
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from tracked import GOALS, study, write_evaluation, write_study
 
-from dse.metrics import Metrics, units
-from dse.passwords import without_passwords
-from dse.record import log, record, record_again
+from dse.evaluation.metrics import Metrics, units
+from dse.run.passwords import without_passwords
 from dse.tracking import address, views
 from dse.tracking.keys import key, quantity
 from dse.tracking.notes import LONGEST
+from dse.tracking.record import log, record, record_again
 from dse.tracking.store import place
 from hw.units import registry
 

@@ -15,18 +15,18 @@ from scipy.stats import mannwhitneyu
 from small import GOALS, rows, same, small_problem
 from small import SPACE as SMALL
 
-from dse.compose import compose, plain
-from dse.coordinates import Coordinates
-from dse.goals import Columns, Goals
-from dse.neighbours import neighbours
-from dse.problem import Problem
-from dse.refine import Refinement
-from dse.refining import Refining
-from dse.slopes import directions
-from dse.space import Files, Interval, Space, Values
-from dse.starts import crowding
-from dse.store import Trials
-from dse.study import make
+from dse.configuration.compose import compose, plain
+from dse.evaluation.goals import Columns, Goals
+from dse.problem.coordinates import Coordinates
+from dse.problem.neighbours import neighbours
+from dse.problem.problem import Problem
+from dse.problem.slopes import directions
+from dse.problem.space import Files, Interval, Space, Values
+from dse.report.study import make
+from dse.run.store import Trials
+from dse.search.refine import Refinement
+from dse.search.refining import Refining
+from dse.search.starts import crowding
 
 LINE = Space((Files("part", ("a", "b")), *(Interval(f"x.{name}", 1.0, 64.0, True, "", False) for name in "pqr")))
 CHOICES = Space((Files("part", ("a", "b")),))

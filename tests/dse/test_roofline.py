@@ -18,17 +18,18 @@ from machines import candidate as built
 from machines import composed, mapping
 from small import MACHINE
 
-from dse import curve, details, roofline_picture
-from dse.details_parts import OWN, Shown, machines, ordered, spread_out
-from dse.drawing_narrow import narrow_drawing
-from dse.evaluate import Candidate
-from dse.figures import figures
-from dse.metrics import Mapping as Laid
-from dse.report_details import PER, details_section, details_view, per
-from dse.roofline import DECODE, PROMPT, seen_of
-from dse.roofline_rows import passed
-from dse.schedule import passes
-from dse.template import Template
+from dse.evaluation.evaluate import Candidate
+from dse.evaluation.figures import figures
+from dse.evaluation.metrics import Mapping as Laid
+from dse.evaluation.schedule import passes
+from dse.machine import curve, roofline_picture
+from dse.machine.drawing_narrow import narrow_drawing
+from dse.machine.roofline import DECODE, PROMPT, seen_of
+from dse.machine.roofline_rows import passed
+from dse.problem.template import Template
+from dse.report import details
+from dse.report.closer_look import PER, details_section, details_view, per
+from dse.report.details_parts import OWN, Shown, machines, ordered, spread_out
 
 CARD = (*MACHINE, "format=mxint8")
 
@@ -124,8 +125,8 @@ def test_operations_are_those_of_the_model(alone: dict[str, Any], card: Candidat
 @pytest.fixture(scope="module")
 def loads(card: Candidate) -> dict[str, np.ndarray]:
     """The card under 1 to 64 users, each with its best mapping, straight from the curve's own program."""
-    from dse.grids import grids, own_fanouts
-    from dse.mapping import Wanted
+    from dse.evaluation.grids import grids, own_fanouts
+    from dse.evaluation.mapping import Wanted
 
     wanted = Wanted("time_per_output_token", tensor=8, pipeline=1)
     choices = grids([card], own_fanouts(card), wanted)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from small import MACHINE, small_problem
 
-from dse.batches import best_of_one, flat
-from dse.grids import grids, own_fanouts
-from dse.mapping import Grid, Wanted
-from dse.precision import arrays
-from dse.results import point
-from dse.runners import runners_up, why, without
-from dse.step import in_loops
-from dse.template import template
+from dse.evaluation.batches import best_of_one, flat
+from dse.evaluation.grids import grids, own_fanouts
+from dse.evaluation.mapping import Grid, Wanted
+from dse.evaluation.results import point
+from dse.evaluation.runners import runners_up, why, without
+from dse.evaluation.step import in_loops
+from dse.problem.template import template
+from dse.run.precision import arrays
 
 FREE = Wanted("time_per_output_token")
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dse import runtime_fit
-from dse.compose import component, conf_folder, written
-from dse.end_to_end import role
-from dse.end_to_end_plan import Library, Planned, plan
-from dse.end_to_end_rows import COLUMNS
-from dse.runtime_fit import Fit, main, put_constants, with_constants
-from dse.schema import build
-from dse.validate import FITTED
+from dse.configuration.compose import component, conf_folder, written
+from dse.configuration.schema import build
+from dse.validation import runtime_fit
+from dse.validation.end_to_end import role
+from dse.validation.end_to_end_plan import Library, Planned, plan
+from dse.validation.end_to_end_rows import COLUMNS
+from dse.validation.runtime_fit import Fit, main, put_constants, with_constants
+from dse.validation.validate import FITTED
 from hw.system import Runtime
 
 ROW = dict.fromkeys(COLUMNS, "") | {
@@ -49,7 +49,9 @@ def test_written_constants_are_read_again(mine: Path) -> None:
         line for line in before.splitlines() if line.startswith(("#", "aliases", "_target_"))
     ]
     sources = written(mine)["sources"]
-    assert sources["step_time"].startswith("derived: fitted on 40 published runs, python -m dse.runtime_fit write;")
+    assert sources["step_time"].startswith(
+        "derived: fitted on 40 published runs, python -m dse.validation.runtime_fit write;"
+    )
     assert sources["step_time"].endswith("standard error 20 us")
     assert sources["layer_time"].endswith("at its lower limit")
     assert sources["hidden_exchange"].endswith("standard error 0.012")

@@ -25,12 +25,12 @@ from plain_question import SIZE, Plain, asked, askers
 from running import run_here
 from small import BATCH, GOALS, SMALL, WRITTEN, counts, same, small_problem
 
-from dse.enumerate import Enumeration
-from dse.optimise import OptunaSearch
-from dse.problem import Problem
-from dse.scale import Recipe, Spread, each, joined
-from dse.scale_dask import AHEAD, Cluster, DaskWorkers, result_of
-from dse.store import Trials
+from dse.problem.problem import Problem
+from dse.run.store import Trials
+from dse.search.enumerate import Enumeration
+from dse.search.optimise import OptunaSearch
+from dse.search.scale import Recipe, Spread, each, joined
+from dse.search.scale_dask import AHEAD, Cluster, DaskWorkers, result_of
 
 pytest.importorskip("distributed", reason="needs Dask: pip install 'inferscape[scale]'")
 WORKERS = 2

@@ -8,9 +8,9 @@ import pytest
 from machines import candidate, files, mapping
 from pools import answered
 
-from dse.evaluate import Candidate
-from dse.metrics import Answer, Mapping
-from dse.precision import arrays
+from dse.evaluation.evaluate import Candidate
+from dse.evaluation.metrics import Answer, Mapping
+from dse.run.precision import arrays
 
 ONE = mapping(8, 1, batch=32)
 ROUNDING = 1e-9
@@ -118,7 +118,7 @@ def test_a_prefix_in_the_cache_is_not_filled() -> None:
 
 def test_attention_groups_and_stages_share_a_batch() -> None:
     """Sixteen sequences over two stages and two groups: four take a step together."""
-    from dse.schedule import in_flight, micro_batch
+    from dse.evaluation.schedule import in_flight, micro_batch
 
     laid = dataclasses.replace(mapping(1, 2, batch=16), attention_data=2.0)
     assert (float(micro_batch(laid)), float(in_flight(laid))) == (4.0, 2.0)

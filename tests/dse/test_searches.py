@@ -12,8 +12,8 @@ from machines import CONF, composed
 from questions import GRID, Bowl
 from small import GOALS, rows
 
-from dse.store import Trials
-from dse.study import make
+from dse.report.study import make
+from dse.run.store import Trials
 
 SEARCHES = sorted(path.stem for path in (CONF / "search").glob("*.yaml"))
 BUDGETS = ("evaluations", "trials")

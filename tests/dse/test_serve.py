@@ -14,10 +14,10 @@ from machines import composed, files
 from plain_machines import Roofline
 from running import Done, run_here
 
-from dse import serve
-from dse.rules import Rules
-from dse.schema import build
-from dse.traces import synthetic_files
+from dse.configuration.schema import build
+from dse.evaluation.rules import Rules
+from dse.simulation import serve
+from dse.traffic.traces import synthetic_files
 
 MACHINE = ("task=serve", "hw=corsair_server", "model=llama3_8b", "tracking=none", "hydra.run.dir=run")
 

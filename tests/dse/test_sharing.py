@@ -24,9 +24,9 @@ from running import run_here
 from sharing_worker import BATCH, KEYS, searched
 from small import SMALL, rows, same
 
-from dse.passwords import without_passwords
-from dse.storage import connected
-from dse.store import Trials
+from dse.run.passwords import without_passwords
+from dse.run.store import Trials
+from dse.search.storage import connected
 
 pytest.importorskip("psycopg", reason="needs a driver: pip install 'inferscape[scale]'")
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -189,8 +189,8 @@ def test_the_command_line_joins_a_study_and_writes_no_password(database: str, ow
 
 
 def test_another_question_is_not_mixed_in(database: str, tmp_path: Path) -> None:
-    from dse.goals import Goals
-    from dse.optimise import OptunaSearch
+    from dse.evaluation.goals import Goals
+    from dse.search.optimise import OptunaSearch
 
     searched(database, tmp_path / "one", 3, 0.0, 3.0)
     sampler = {"_target_": "optuna.samplers.RandomSampler"}
@@ -200,7 +200,7 @@ def test_another_question_is_not_mixed_in(database: str, tmp_path: Path) -> None
 
 
 def test_one_folder_is_one_worker(tmp_path: Path) -> None:
-    from dse.optimise_shared import alone_in
+    from dse.search.optimise_shared import alone_in
 
     with alone_in(tmp_path), pytest.raises(ValueError, match="another process writes into"):
         alone_in(tmp_path)

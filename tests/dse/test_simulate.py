@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_machines import Constant, Pipeline, Roofline, poisson, trace
 
-from dse.replica import CLOSE
-from dse.rules import Rules
-from dse.simulate import cache_table, simulate
+from dse.evaluation.replica import CLOSE
+from dse.evaluation.rules import Rules
+from dse.simulation.simulate import cache_table, simulate
 
 WAYS = [
     pytest.param(Rules(chunk=64, slots=16), id="chunked"),
@@ -38,7 +38,7 @@ def test_a_simulator_that_goes_pass_by_pass_agrees(chunk, capacity, hits, monkey
     theirs = naive_serving.serve(requests, times, chunk, 24, hits)
     stamps = np.array([(s.stamps or [np.nan])[i] for i in (0, -1) for s in theirs["sequences"]])
     quick = simulate(requests, times, rules)
-    monkeypatch.setattr("dse.replica.CLOSE", 1e-12)
+    monkeypatch.setattr("dse.evaluation.replica.CLOSE", 1e-12)
     exact = simulate(requests, times, rules)
     assert np.allclose(np.r_[exact.first, exact.last], stamps, rtol=1e-9, equal_nan=True)
     assert exact.admissions[0] == theirs["admitted"]

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import DIFFERENT, MACHINE, SPACE, WRITTEN, component_units
 
-from dse.problem import read_parameters
-from dse.space import Files, Interval, Space, Values, files, is_file_key, numbers, quantity_text, read_space
-from dse.template import Template, template
+from dse.problem.problem import read_parameters
+from dse.problem.space import Files, Interval, Space, Values, files, is_file_key, numbers, quantity_text, read_space
+from dse.problem.template import Template, template
 from hw.units import Rule
 
 FREQUENCY = "hw.chip.engine.frequency"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from pools import DRAFT, best, drafting, serving, small
 
-from dse.schedule import micro_batch, passes
-from dse.speculation import Draft
-from dse.template import template
+from dse.evaluation.schedule import micro_batch, passes
+from dse.evaluation.speculation import Draft
+from dse.problem.template import template
 
 pytestmark = pytest.mark.slow  # nearly every test compiles a program of its own
 

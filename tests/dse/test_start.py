@@ -9,8 +9,8 @@ import pytest
 from questions import WITH_INTERVALS, Hills
 from small import SPACE, small_problem
 
-from dse.problem import Problem
-from dse.start import begun_from, checked_start
+from dse.problem.problem import Problem
+from dse.search.start import begun_from, checked_start
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ from machines import mapping
 from plain_machines import trace
 from pools import answered
 
-from dse import latencies
-from dse.mapping import Wanted
-from dse.metrics import Answer, Mapping
-from dse.precision import arrays
-from dse.rules import Rules
-from dse.serve import crossing
-from dse.simulate import Served, simulate
-from dse.step_times import Replica, Table, filling_times, replica, spaced, steady_state, step_times
-from dse.template import Template, template
+from dse.evaluation.mapping import Wanted
+from dse.evaluation.metrics import Answer, Mapping
+from dse.evaluation.rules import Rules
+from dse.problem.template import Template, template
+from dse.run.precision import arrays
+from dse.simulation import latencies
+from dse.simulation.serve import crossing
+from dse.simulation.simulate import Served, simulate
+from dse.simulation.step_times import Replica, Table, filling_times, replica, spaced, steady_state, step_times
 
 MACHINES = {
     "array": ("hw=corsair_card", "format=mxint8"),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from small import same
 
-from dse import store
-from dse.store import Trials, write_json, write_whole
+from dse.run import store
+from dse.run.store import Trials, write_json, write_whole
 
 KEYS = ["hw/fabric", "hw.chip.engine.cores"]
 

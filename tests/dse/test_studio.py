@@ -18,22 +18,22 @@ from machines import candidate
 from running import run_here
 from small import GOALS, MACHINE, SPACE, WANTED
 
-from dse.compose import beside
-from dse.elasticities import rules_of
-from dse.folders import NEEDED, STUDY
-from dse.goals import Goals
-from dse.grids import grids, own_fanouts
-from dse.problem import read_parameters
-from dse.single import answer
-from dse.spreads import leaf_paths
-from dse.studio import moved_by, settings
-from dse.studio_chart import NOW, chart
-from dse.studio_front import Front, against, read_front
-from dse.studio_guard import Guard, bound
-from dse.studio_knobs import Knob, around, movable, telling, written
-from dse.studio_save import rebuilding, save
-from dse.studio_state import Moved, Studio, answered, filled_up
-from dse.template import template
+from dse.configuration.compose import beside
+from dse.configuration.spreads import leaf_paths
+from dse.evaluation.goals import Goals
+from dse.evaluation.grids import grids, own_fanouts
+from dse.machine.single import answer
+from dse.problem.folders import NEEDED, STUDY
+from dse.problem.problem import read_parameters
+from dse.problem.template import template
+from dse.studio.chart import NOW, chart
+from dse.studio.front import Front, against, read_front
+from dse.studio.guard import Guard, bound
+from dse.studio.knobs import Knob, around, movable, telling, written
+from dse.studio.save import rebuilding, save
+from dse.studio.state import Moved, Studio, answered, filled_up
+from dse.studio.task import moved_by, settings
+from dse.uncertainty.elasticities import rules_of
 from hw.units import Rule
 
 CORES, CLOCK, LAYERS = "hw.chip.engine.cores", "hw.chip.engine.frequency", "hw.chip.memory.stack.layers"

@@ -17,11 +17,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from running import Done, run_here
 from small import BATCH, DIFFERENT, MACHINE
 
-from dse.compose import compose, conf_folder, plain
-from dse.problem import Problem
-from dse.session import read_wanted
-from dse.space import Interval, Values
-from dse.sweep import numbers, overrides_of_job
+from dse.configuration.compose import compose, conf_folder, plain
+from dse.problem.problem import Problem
+from dse.problem.session import read_wanted
+from dse.problem.space import Interval, Values
+from dse.search.sweep import numbers, overrides_of_job
 from hw.units import Rule
 
 SWEEPER = "hydra/sweeper=dse"

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_machines import Roofline
 
-from dse.measured import folder
-from dse.provenance import citations
-from dse.rules import Rules
-from dse.simulate import simulate
-from dse.synthetic import Kind, Recipe, arrivals, generate, read
-from dse.traces import dispersion, load, synthetic_files
+from dse.configuration.measured import folder
+from dse.configuration.provenance import citations
+from dse.evaluation.rules import Rules
+from dse.simulation.simulate import simulate
+from dse.traffic.synthetic import Kind, Recipe, arrivals, generate, read
+from dse.traffic.traces import dispersion, load, synthetic_files
 
 CSV = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.98,4808,10\n2023-11-16 18:17:05.48,3180,8\n"
 LINES = [

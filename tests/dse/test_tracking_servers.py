@@ -18,8 +18,8 @@ import pytest
 from browser import Browser, browsing
 from tracked import answers, kill, serving, write_evaluation, write_study
 
-from dse.record import record, record_again
 from dse.tracking import store
+from dse.tracking.record import record, record_again
 
 pytestmark = pytest.mark.slow
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from dse import trials_picture
+from dse.report import trials_picture
 
 ROWS = [  # machine, users, seconds a token, headroom, legal
     ("one", 1.0, 0.010, 1.0, 1.0),

@@ -11,17 +11,17 @@ import pytest
 from running import run_here
 from small import GOALS, MACHINE, SMALL, WANTED
 
-from dse.beliefs import Beliefs, inputs
-from dse.compose import conf_folder, written
-from dse.draws import Draws
-from dse.enumerate import Enumeration
-from dse.problem import Problem
-from dse.robust import Robust, at_least_as_good
-from dse.sensitivity import value_of_knowing
-from dse.single import answer
-from dse.store import Trials
-from dse.template import template
-from dse.uncertainty import Widener, bounds, chances, structures_of, widened
+from dse.configuration.compose import conf_folder, written
+from dse.machine.sensitivity import value_of_knowing
+from dse.machine.single import answer
+from dse.problem.problem import Problem
+from dse.problem.template import template
+from dse.run.store import Trials
+from dse.search.enumerate import Enumeration
+from dse.uncertainty.beliefs import Beliefs, inputs
+from dse.uncertainty.draws import Draws
+from dse.uncertainty.robust import Robust, at_least_as_good
+from dse.uncertainty.uncertainty import Widener, bounds, chances, structures_of, widened
 
 SPACE = {"hw.chip.engine.cores": [128, 512], "hw.chip.engine.frequency": ["0.8 GHz", "1.2 GHz"]}
 BELIEFS = Beliefs.read(written(conf_folder() / "spreads" / "default.yaml"))

@@ -13,13 +13,13 @@ import pytest
 from machines import composed
 from running import run_here
 
-from dse.bayes import Posterior, Prior, averaging, fit
-from dse.measured import folder
-from dse.silicon import validation
-from dse.silicon_fit import LAWS, node_law
-from dse.silicon_record import EVERY, plain, refit, shipped
-from dse.silicon_rows import REQUIRED, chip_name, read
-from dse.validate import EXCLUDED, LEFT_OUT, PREDICTED, Row, summary
+from dse.configuration.measured import folder
+from dse.validation.bayes import Posterior, Prior, averaging, fit
+from dse.validation.silicon import validation
+from dse.validation.silicon_fit import LAWS, node_law
+from dse.validation.silicon_record import EVERY, plain, refit, shipped
+from dse.validation.silicon_rows import REQUIRED, chip_name, read
+from dse.validation.validate import EXCLUDED, LEFT_OUT, PREDICTED, Row, summary
 
 DATA = folder()
 FACTS = DATA.parent / "facts" / "imc_silicon.csv"

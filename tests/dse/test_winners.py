@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dse.exchange_sizes import crossings, message, seconds
-from dse.template import template
-from dse.winners import Trials, main
+from dse.problem.template import template
+from dse.report.exchange_sizes import crossings, message, seconds
+from dse.report.winners import Trials, main
 
 CHOICES, USERS = ("one", "other"), (1.0, 8.0, 64.0)
 
@@ -82,7 +82,7 @@ def test_exchanges_by_hand() -> None:
 
 def test_crossings_are_found() -> None:
     """A quick narrow link and a slow wide one: x + 1 and x / 4 + 4 meet at x = 4."""
-    from dse.exchange_sizes import FINE
+    from dse.report.exchange_sizes import FINE
 
     words = list(crossings(FINE + 1, FINE / 4 + 4, 1.0))
     assert words[1].startswith("first / second = 1: 4")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from dse.metrics import SECTIONS, Headroom, Metrics, units
+from dse.evaluation.metrics import SECTIONS, Headroom, Metrics, units
 
 GOALS = {
     "tokens_per_second_per_user": "maximize",
@@ -70,7 +70,7 @@ def point(name: str, speed: float, memory: str) -> dict[str, Any]:
 
 
 def about(command: str) -> dict[str, Any]:
-    from dse.session import commit, versions
+    from dse.problem.session import commit, versions
 
     return {
         "command": command, "created": "2026-11-22T13:45:09", "seed": 1, "versions": versions(), "commit": commit(),

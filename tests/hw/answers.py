@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import pytest
 from machines import SYSTEMS, candidate, files, links, modules, unlike
 
-from dse.evaluate import Candidate
+from dse.evaluation.evaluate import Candidate
 from hw.carbon import CarbonGroups
 from hw.chip import Placement
 from hw.conditions import Conditions, Heat

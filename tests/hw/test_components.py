@@ -13,7 +13,7 @@ import pytest
 from answers import TOLD_APART, Around, answers, every_component, instances, public, questions
 from machines import arrays
 
-from dse.evaluate import Candidate
+from dse.evaluation.evaluate import Candidate
 
 # A compiler may reorder a sum and fuse a product with it; each answer is a few hundred operations of 1.1e-16 each.
 ROUNDING = 1e-12

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from machines import CONF, candidate, composed, files, mapping, telling
 
-from dse.evaluate import evaluate
-from dse.terms import built
+from dse.evaluation.evaluate import evaluate
+from dse.evaluation.terms import built
 from hw import carbon, cost
 from hw.package import Load, Package
 from hw.process import Process, Wafers

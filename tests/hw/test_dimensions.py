@@ -19,8 +19,8 @@ import pytest
 from answers import Around, answers, every_component, questions
 from machines import SYSTEMS, candidate, degrees, mapping, telling, units_of
 
-from dse.evaluate import Candidate, evaluate
-from dse.metrics import SECTIONS, units
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.metrics import SECTIONS, units
 from hw.units import registry
 
 BASES = ("[length]", "[mass]", "[time]", "[temperature]", "[current]", "[currency]")

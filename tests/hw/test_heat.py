@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, telling
 
-from dse.evaluate import Candidate
+from dse.evaluation.evaluate import Candidate
 from hw.conditions import Heat
 from hw.heat import SLOWEST, State, powers_at, temperatures
 from hw.refresh import Refresh

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import candidate, mapping, names, rules_of
 
-from dse.evaluate import Candidate, evaluate
-from dse.metrics import Mapping
-from dse.step import in_loops
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.metrics import Mapping
+from dse.evaluation.step import in_loops
 from hw.units import Rule
 
 # Every engine, memory, topology and package that ships stands in one of these.

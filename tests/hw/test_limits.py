@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import candidate, degrees, mapping, telling
 
-from dse.evaluate import Candidate, evaluate
-from dse.metrics import Mapping
-from dse.step import moved
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.metrics import Mapping
+from dse.evaluation.step import moved
 from hw.engine import WeightStationaryArray
 from models.operators import AllReduce, Gather, Work
 from models.parallelism import Cut, Span

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, composed
 
-from dse.provenance import quantities
-from dse.silicon_fit import integers, with_fields
-from dse.silicon_record import shipped
+from dse.configuration.provenance import quantities
+from dse.validation.silicon_fit import integers, with_fields
+from dse.validation.silicon_record import shipped
 from hw.analog_macro import AnalogMacro, peak_to_power
 from hw.digital_macro import DigitalMacro
 from hw.gates import Gates

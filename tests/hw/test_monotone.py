@@ -15,12 +15,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, degrees, mapping, names
 
-from dse.check import FASTER, QUICKLY, ROUNDING, SLOWER
-from dse.evaluate import Candidate, evaluate
-from dse.metrics import Mapping
-from dse.schedule import pace
-from dse.step import in_loops
-from dse.template import leaf_index
+from dse.documents.check import FASTER, QUICKLY, ROUNDING, SLOWER
+from dse.evaluation.evaluate import Candidate, evaluate
+from dse.evaluation.metrics import Mapping
+from dse.evaluation.schedule import pace
+from dse.evaluation.step import in_loops
+from dse.problem.template import leaf_index
 
 MACHINES = ("corsair_server", "squadrack_fabrex", "raptor_server", "dgx_h100")
 NIGHTLY = ("squadrack_fabrex", "raptor_server")  # by day one array and one machine of kernels

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from machines import candidate
 
-from dse.measured import folder
+from dse.configuration.measured import folder
 from hw.chip import Placement
 from hw.kernel import Device, Operands
 from hw.product_kernel import OutputTile

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machines import candidate, units_of, unlike
 
-from dse.space import quantity_text
+from dse.problem.space import quantity_text
 from hw.units import PREFIXES, Rule, count, fraction, quantity, readable, registry, spread
 
 ROUNDING = 1e-12  # relative: a handful of products of doubles, each exact to 1.1e-16

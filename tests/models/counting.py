@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import pytest
 from machines import CONF, candidate, files
 
-from dse.measured import folder
+from dse.configuration.measured import folder
 from models.batch import Batch, Segment
 from models.operators import CacheProduct, ExpertProduct, WeightProduct, Work
 from models.transformer import Transformer

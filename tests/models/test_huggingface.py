@@ -12,9 +12,9 @@ from configurations import FALCON_7B, GPT2, LLAMA3, PUBLISHED
 from counting import model
 from machines import CONF, candidate, composed, names
 
-from dse.reading import node_of
-from dse.schema import build
-from dse.template import template
+from dse.configuration.reading import node_of
+from dse.configuration.schema import build
+from dse.problem.template import template
 from models.huggingface import READERS, read, transformer
 from models.transformer import Transformer
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from machines import candidate
 
-from dse.measured import folder
+from dse.configuration.measured import folder
 from hw.chip import Placement
 from models.batch import Batch, Segment
 from models.latent import LatentAttention

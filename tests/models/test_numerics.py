@@ -17,7 +17,7 @@ from machines import CONF, ROOT, arrays, candidate, files
 from rounding import rounded
 from scipy import stats
 
-from dse.schema import build
+from dse.configuration.schema import build
 from models.blocks import accuracy_at_equal_bits, accuracy_per_bit, best_block
 from models.numerics import TENSOR, NumberFormat
 from models.values import GAUSSIAN, HEAVY_TAILED, UNIT_GAUSSIAN, Values

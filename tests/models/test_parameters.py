@@ -8,7 +8,7 @@ import pytest
 from counting import MODELS, model, published
 from machines import candidate
 
-from dse.holding import weight_bytes
+from dse.evaluation.holding import weight_bytes
 from models.attention import GroupedQueryAttention
 from models.block import Block
 from models.experts import MixtureOfExperts

@@ -9,8 +9,8 @@ from typing import Any
 from spaces import COSTS, OWN, SLOPED
 from synthetic import PROBLEMS
 
-from dse import study
-from dse.compose import compose, plain
+from dse.configuration.compose import compose, plain
+from dse.report import study
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import moocore
 import numpy as np
 
-from dse.goals import Goals
-from dse.space import Interval, Space
+from dse.evaluation.goals import Goals
+from dse.problem.space import Interval, Space
 
 SAMPLE = 4096
 BUDGET = 1000  # designs that a search gets

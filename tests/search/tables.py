@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from spaces import Asked
 
-from dse.aims import slope_names
-from dse.compose import compose, plain
-from dse.enumerate import Asked as Every
-from dse.enumerate import Chunks
-from dse.goals import Columns, Goals
-from dse.listing import Answers
-from dse.mapping import Grid
-from dse.problem import Problem
-from dse.session import read_wanted
-from dse.space import Space
+from dse.configuration.compose import compose, plain
+from dse.evaluation.goals import Columns, Goals
+from dse.evaluation.mapping import Grid
+from dse.problem.listing import Answers
+from dse.problem.problem import Problem
+from dse.problem.session import read_wanted
+from dse.problem.space import Space
+from dse.search.aims import slope_names
+from dse.search.enumerate import Asked as Every
+from dse.search.enumerate import Chunks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHUNK = 262144

@@ -12,7 +12,7 @@ from methods import ASKED, METHODS, given, method
 from spaces import SEEDS
 from yardstick import above
 
-from dse.store import Trials
+from dse.run.store import Trials
 
 CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 LARGE, ENOUGH, TARGET = "fine", 5000, 0.995

@@ -9,7 +9,7 @@ import moocore
 import numpy as np
 from scipy.stats import mannwhitneyu
 
-from dse.goals import Goals
+from dse.evaluation.goals import Goals
 
 BEYOND = 1.1  # the reference point lies a tenth of the box beyond it
 SURE = 0.05

@@ -7,11 +7,11 @@ from typing import Any
 import jax
 from timing import finish, row
 
-from dse.batches import best_of_one
-from dse.grids import grids, own_fanouts
-from dse.mapping import Wanted
-from dse.precision import arrays
-from dse.template import template
+from dse.evaluation.batches import best_of_one
+from dse.evaluation.grids import grids, own_fanouts
+from dse.evaluation.mapping import Wanted
+from dse.problem.template import template
+from dse.run.precision import arrays
 
 MACHINE = ("hw=dgx_h100", "model=llama3_1_70b", "format=fp8", "serving=chat")
 ONE = Wanted("time_per_output_token", tensor=8, pipeline=1, sequence=1, attention_data=1, expert=1, batch=32)

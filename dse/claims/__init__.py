@@ -1,0 +1,1 @@
+"""Published claims held against the model."""

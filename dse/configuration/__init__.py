@@ -1,0 +1,1 @@
+"""Hydra's side: configurations are found, composed, checked, and each number knows its source."""

@@ -1,0 +1,1 @@
+"""One machine looked at: its answer, description, drawing, curve, roofline, and what moves them."""

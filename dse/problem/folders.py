@@ -1,0 +1,87 @@
+"""Folders of earlier runs: which version wrote them, whether this one can read them, and what they lack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dse.problem.session import LAYOUT, commit, versions
+
+STUDY, SINGLE, BEGUN = "study.json", "metrics.json", "search.json"
+NEEDED = {  # keys without which a file cannot be read, and since which layout they are there
+    STUDY: ("title", "question", "finding", "counts", "seconds", "objectives", "columns", "front", "baselines",
+            "choices", "config", "versions", "command"),
+    SINGLE: ("title", "metrics", "headroom", "mapping", "choices", "config", "versions", "command"),
+    BEGUN: ("overrides", "config"),
+    "serve.json": ("trace", "latencies"),
+    "receipts.json": ("receipts",),
+    "validation.json": ("suite", "rows", "overall"),
+}  # fmt: skip
+ADDED: dict[str, Any] = {  # since the first layout; what stands where an older file says nothing
+    "commit": "", "seed": None, "hypervolume": None, "nearest": [], "opening": [], "mappings": [], "constraints": [],
+    "layout": 1,
+}  # fmt: skip
+
+
+def read(path: Path, key: str) -> dict[str, Any]:
+    """What a file of a run holds, with what older versions did not write yet; `key`: the word that names the folder.
+
+    Raises FileNotFoundError where it is not there, and ValueError where it is damaged, or of a layout that this version
+    does not know.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{key}: there is no {path.name} in {path.parent}; name the folder of a finished run")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{key}: {path} is no longer what was written ({error}); {again(key)}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{key}: {path} is no file of this program; name the folder of a run")
+    refuse_unknown(found, path, key)
+    missing = [name for name in NEEDED.get(path.name, ()) if name not in found]
+    if missing:
+        raise ValueError(
+            f"{key}: {path} was written by {writer(found)} and lacks {', '.join(missing)}, which this version "
+            f"({this()}) needs; {again(key)}, or use the version that wrote it"
+        )
+    return ADDED | found
+
+
+def again(key: str) -> str:
+    """What to do instead of reading a folder."""
+    return "begin a search of its own" if key == "resume" else "run it again"
+
+
+def refuse_unknown(found: Mapping[str, Any], path: Path, key: str) -> None:
+    """Raise ValueError where a file is of a later layout."""
+    layout = found.get("layout", 1)
+    if not isinstance(layout, int) or layout > LAYOUT:
+        raise ValueError(
+            f"{key}: {path} was written by {writer(found)} in layout {layout!r}; this version ({this()}) reads up to "
+            f"{LAYOUT}: use the version that wrote it, or run it again"
+        )
+
+
+def writer(found: Mapping[str, Any]) -> str:
+    """Which version wrote a file, in words."""
+    known = found.get("versions")
+    version = known.get("inferscape") if isinstance(known, Mapping) else None
+    commit = f" (commit {found['commit']})" if found.get("commit") else ""
+    return f"inferscape {version}{commit}" if version else "a version that did not sign it"
+
+
+def this() -> str:
+    """This version, in words."""
+    return writer({"versions": versions(), "commit": commit()}).removeprefix("inferscape ")
+
+
+def other_hand(found: Mapping[str, Any], folder: Path) -> str:
+    """That a search was begun by another version, in words; empty where it was not, or did not say."""
+    if "versions" not in found or writer(found) == writer({"versions": versions(), "commit": commit()}):
+        return ""
+    return (
+        f"{folder} was begun by {writer(found)}, this is {this()}: designs that are evaluated already keep the "
+        "answers of that version"
+    )

@@ -1,0 +1,1 @@
+"""What a study leaves: its files, its page, its charts and tables."""

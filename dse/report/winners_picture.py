@@ -1,0 +1,120 @@
+"""Lines of the best values over a condition, a panel for each other condition, by logarithms where the values allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
+
+from dse.report.winners import Cells, Trials, unit_of
+
+WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 290, 230, 66, 84, 62, 46  # of a panel and of what is around it
+COLOURS = ("#2f6db5", "#c8562b", "#3f8f55", "#7d4ba0", "#a8851c", "#4b5a68")
+TICKS = (1, 2, 5)
+
+
+class Axis(NamedTuple):
+    """Places of values between two ends, by their logarithm where all are positive."""
+
+    low: float
+    high: float
+    first: float
+    last: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], first: float, last: float, room: float = 0.08) -> Axis:
+        """An axis on which these values have some room on both sides."""
+        logs = [math.log10(v) for v in values] if min(values) > 0 else list(values)
+        spare = room * (max(logs) - min(logs) or 1.0)
+        low, high = min(logs) - spare, max(logs) + spare
+        return cls(10.0**low, 10.0**high, first, last) if min(values) > 0 else cls(low, high, first, last)
+
+    def at(self, value: float) -> float:
+        """The place of a value."""
+        low, high, here = (
+            map(math.log10, (self.low, self.high, value)) if self.low > 0 else (self.low, self.high, value)
+        )
+        return self.first + (here - low) / (high - low) * (self.last - self.first)
+
+    def ticks(self) -> list[float]:
+        """Round values between the ends."""
+        if self.low <= 0:
+            step = 10.0 ** math.floor(math.log10(self.high - self.low))
+            return [n * step for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        steps = TICKS if len(decades) <= 4 else TICKS[:1]
+        return [n * 10.0**d for d in decades for n in steps if self.low <= n * 10.0**d <= self.high]
+
+
+def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, panels: str) -> str:
+    """The picture as SVG."""
+    factor, unit = unit_of(metric, list(cells.values()))
+    groups = list(dict.fromkeys(panel for panel, _, _ in cells))
+    options = list(dict.fromkeys(line for _, _, line in cells))
+    places = list(dict.fromkeys(place for _, place, _ in cells))
+    named = isinstance(places[0], str)
+    spots: dict[Any, float] = {place: i + 1.0 if named else place for i, place in enumerate(places)}
+    out = Axis.of([spots[place] for place in places], 0, WIDTH)
+    title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
+    shapes = [
+        said(LEFT, 24, title, size=15),
+        legend([f"{lines.rpartition('/')[2].rpartition('.')[2]} {trials.told(lines, one)}" for one in options]),
+    ]
+    for column, panel in enumerate(groups):
+        up = Axis.of([value * factor for (of, _, _), value in cells.items() if of == panel], HEIGHT, 0)
+        name = f"{panels} {trials.told(panels, panel)}" if panels else ""
+        words = [said(0, -8, name, size=12), *frame(trials, across, places, spots, out, up)]
+        for colour, line in zip(COLOURS * len(options), options, strict=False):
+            points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
+            words += drawn([(out.at(spots[p]), up.at(v * factor)) for p, v in points], colour)
+        shapes.append(f'<g transform="translate({LEFT + column * (WIDTH + GAP)} {TOP})">' + "\n".join(words) + "</g>")
+    return svg(LEFT + len(groups) * (WIDTH + GAP), TOP + HEIGHT + FOOT, title, shapes)
+
+
+def svg(width: float, height: float, title: str, shapes: Sequence[str]) -> str:
+    """The document around shapes, as wide as its title at least."""
+    width = max(width, LEFT + 7.8 * len(title))
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'font-family="Helvetica,Arial,sans-serif"><title>{escape(title)}</title>'
+    )
+    return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *shapes, "</svg>\n"])
+
+
+def said(x: float, y: float, words: str, anchor: str = "start", size: int = 11) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="#222">{escape(words)}</text>'
+
+
+def legend(options: Sequence[str]) -> str:
+    """The name of each line beside its colour."""
+    words, x = [], float(LEFT)
+    for colour, option in zip(COLOURS * len(options), options, strict=False):
+        words.append(f'<line x1="{x}" x2="{x + 22}" y1="46" y2="46" stroke="{colour}" stroke-width="2.5"/>')
+        words.append(said(x + 28, 50, option))
+        x += 52 + 6.6 * len(option)
+    return "\n".join(words)
+
+
+def frame(trials: Trials, across: str, places: Sequence[Any], spots: Any, out: Axis, up: Axis) -> list[str]:
+    """The box of a panel with the numbers of both axes."""
+    words = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#999"/>']
+    for value in up.ticks():
+        y = up.at(value)
+        words.append(f'<line x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e3e3e3"/>')
+        words.append(said(-6, y + 4, f"{value:,.6g}", "end", 10))
+    free = -math.inf
+    for place in places:
+        x, name = out.at(spots[place]), trials.told(across, place)
+        words.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT}" y2="{HEIGHT + 4}" stroke="#999"/>')
+        if x - 3 * len(name) > free:  # names do not run into each other
+            words.append(said(x, HEIGHT + 17, name, "middle", 10))
+            free = x + 3 * len(name) + 4
+    return [*words, said(WIDTH / 2, HEIGHT + 36, across, "middle")]
+
+
+def drawn(points: Sequence[tuple[float, float]], colour: str) -> list[str]:
+    """One line with its points."""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
+    return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>', *dots]

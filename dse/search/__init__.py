@@ -1,0 +1,1 @@
+"""The searches: exact, sampled, bred, by slopes; on one machine or many."""

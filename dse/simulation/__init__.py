@@ -1,0 +1,1 @@
+"""A trace served request by request."""

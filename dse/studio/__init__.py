@@ -1,0 +1,1 @@
+"""A page on this machine that turns the knobs of a machine."""

@@ -1,0 +1,1 @@
+"""Traces of requests: recorded, read from files, or synthetic."""

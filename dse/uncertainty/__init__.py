@@ -1,0 +1,1 @@
+"""How sure an answer is: beliefs, draws, bounds, chances, and what moves it."""
