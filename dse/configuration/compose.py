@@ -177,20 +177,25 @@ class Origin:
     def _files(self) -> list[tuple[str, str, Any]]:
         """Every file of the composition, in order: the prefix of its paths, its name, its content."""
         from hydra.core.global_hydra import GlobalHydra
-        from hydra.types import RunMode
-        from omegaconf import OmegaConf
 
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        loader: Any = hydra.config_loader
-        found = []
-        for default in loader.compute_defaults_list(CONFIG_NAME, self.overrides, RunMode.RUN).defaults:
-            file = loader.repository.load_config(default.config_path)
-            if file is not None:
-                prefix = f"{default.package}." if default.package else ""
-                shown = _shown(file.path, default.config_path)
-                found.append((prefix, shown, OmegaConf.to_container(file.config)))
-        return found
+        return _files_of(hydra.config_loader, tuple(self.overrides))
+
+
+@functools.lru_cache(maxsize=64)
+def _files_of(loader: Any, overrides: tuple[str, ...]) -> list[tuple[str, str, Any]]:
+    """Read once for each composition: the points of a front ask again and again, half a second each."""
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    found = []
+    for default in loader.compute_defaults_list(CONFIG_NAME, list(overrides), RunMode.RUN).defaults:
+        file = loader.repository.load_config(default.config_path)
+        if file is not None:
+            prefix = f"{default.package}." if default.package else ""
+            found.append((prefix, _shown(file.path, default.config_path), OmegaConf.to_container(file.config)))
+    return found
 
 
 def _sets(override: str, path: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from dse.configuration.compose import Origin
 from dse.configuration.provenance import assumptions, explained
 from dse.configuration.spreads import leaf_paths
+from dse.evaluation.batches import QUICK
 from dse.evaluation.evaluate import Candidate, evaluate, is_legal
 from dse.evaluation.figures import Figure, accepted, figures
 from dse.evaluation.grids import grids, own_fanouts
@@ -29,7 +30,6 @@ from dse.run.store import write_json
 FEWEST_WORDS = 2  # of a reason that still says where to look
 MOST = 4  # offenders named in a row
 ROUNDING = 1e-9  # of a token's time: sums of a thousand terms may round otherwise, and slopes of two ways may cancel
-QUICKLY = {"xla_backend_optimization_level": 0}  # compiled in half the time, run for milliseconds
 # Ends of fields that help when they grow, and of fields that help when they shrink, where no limit of heat ties them.
 FASTER = (
     "engine.cores", "engine.frequency", "engine.fill_width", "vector.rate", "bandwidth", "memory.sram.width",
@@ -193,5 +193,5 @@ def _program(shape: Any) -> Any:
         return jax.vmap(along, out_axes=(None, -1))(jnp.eye(len(vector)))
 
     if shape not in _programs:
-        _programs[shape] = jax.jit(both, compiler_options=QUICKLY)
+        _programs[shape] = jax.jit(both, compiler_options=QUICK)
     return _programs[shape]

@@ -10,10 +10,13 @@ import numpy as np
 
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.grids import Grids
-from dse.evaluation.mapping import GOODPUT, Grid, Wanted
+from dse.evaluation.mapping import GOODPUT, Wanted
 from dse.evaluation.metrics import Answer, more_is_better
 from dse.evaluation.ready import best_of
 from dse.evaluation.step import in_loops
+
+ROWS = 256  # candidates of a call of `under_own`
+QUICK = {"xla_backend_optimization_level": 0}  # of programs that run for milliseconds: compiled in half the time
 
 
 @functools.partial(jax.jit, static_argnames=("wanted", "varied"))
@@ -26,17 +29,14 @@ def best_of_each(candidates: Candidate, choices: Grids, wanted: Wanted, varied: 
     return jax.vmap(lambda candidate: best_of(candidate, choices, wanted), in_axes=(axes,))(candidates)
 
 
-@functools.partial(jax.jit, static_argnames=("wanted", "varied"))
-def under_each(candidates: Candidate, own: Grid, choices: Grids, wanted: Wanted, varied: tuple[bool, ...]) -> Answer:
-    """The answers about stacked candidates, the machine of each under one mapping, `own` [candidates]."""
-    axes = jax.tree.unflatten(jax.tree.structure(candidates), [0 if varies else None for varies in varied])
+@functools.partial(jax.jit, static_argnames="wanted", compiler_options=QUICK)
+def under_own(candidates: Candidate, choices: Grids, wanted: Wanted) -> Answer:
+    """The answers about stacked candidates, each leaf [rows], each under the best of its own mappings [rows, mappings].
 
-    def one(candidate: Candidate, row: Grid) -> Answer:
-        only = jax.tree.map(lambda number: number[None], row)
-        with in_loops():
-            return best_of(candidate, choices._replace(own=only), wanted)
-
-    return jax.vmap(one, in_axes=(axes, 0))(candidates, own)
+    Calls of `ROWS` candidates and one mapping each share a program: points of a front, and machines drawn about them.
+    """
+    with in_loops():
+        return jax.vmap(lambda candidate, own: best_of(candidate, own, wanted))(candidates, choices)
 
 
 @functools.partial(jax.jit, static_argnames="wanted")

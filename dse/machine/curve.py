@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dse.evaluation.batches import flat
+from dse.evaluation.batches import QUICK, flat
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.grids import Grids
 from dse.evaluation.mapping import Wanted
@@ -26,7 +26,6 @@ LOADS = 2.0 ** np.arange(21)  # users
 SHOWN = ("tokens_per_second_per_user", "tokens_per_second", "time_to_first_token", "time_per_output_token")
 USER, ALL = SHOWN[:2]
 BESIDE = ("power", "system_cost", "cost_per_million_tokens")  # what throughput is held against
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiled a third sooner
 WORTH = 1.01  # a late load that gives not even so much more ends the curve
 LIMITS = ("power", "heat", "clock")
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from dse.evaluation.batches import QUICK
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.fixed import Mappings
 from dse.evaluation.metrics import Mapping
@@ -21,7 +22,6 @@ from dse.evaluation.schedule import Parts, cut_of, hopped, path, works
 from dse.evaluation.scheduler import Turn
 from dse.evaluation.steady import scheduling
 from dse.evaluation.step import each, in_loops, moved, summed
-from dse.machine.curve import QUICK
 from hw.chip import Chip, Placement, Ran
 from hw.engine import Bounds
 from hw.heat import State

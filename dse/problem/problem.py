@@ -16,7 +16,7 @@ import numpy as np
 from dse.configuration.compose import SECTIONS, SOMETIMES, compose, plain
 from dse.configuration.messages import hydra_message
 from dse.configuration.schema import paths, recheck, rule_at
-from dse.evaluation.batches import best_of_each, first_row, flat, padded, significant, under_each
+from dse.evaluation.batches import ROWS, best_of_each, first_row, flat, padded, significant, under_own
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.goals import Columns
 from dse.evaluation.grids import Grids, grids, place, seen_from
@@ -149,15 +149,16 @@ class Problem:
         named = self.space.overrides(self.space.structures(design[None])[0]) if self.space.files else []
         return activity(f"compiling {', '.join(named) or 'the machine'}")
 
-    def under_places(self, designs: np.ndarray, places: np.ndarray, batch: int) -> dict[str, np.ndarray]:
+    def under_places(self, designs: np.ndarray, places: np.ndarray) -> dict[str, np.ndarray]:
         """Answers about designs as flat columns, each under the mapping at its place in the grid."""
         columns: dict[str, np.ndarray] = {}
         for kind, rows in self.by_kind(designs):
             shared = self.kind(kind)
-            for chunk, filled in padded(rows, batch):
-                own = jax.tree.map(lambda column, at=places[filled]: np.asarray(column)[at], shared.grid.own)
-                given = self.stacked(designs[filled], shared), own, shared.grid
-                found = significant(flat(jax.device_get(under_each(*given, self.wanted, shared.varied))))
+            for chunk, filled in padded(rows, ROWS):
+                own = jax.tree.map(lambda column, at=places[filled, None]: np.asarray(column)[at], shared.grid.own)
+                choices = jax.tree.map(lambda column: np.broadcast_to(column, (ROWS, *np.shape(column))), shared.grid)
+                candidates = self.stacked(designs[filled], replace(shared, varied=(True,) * len(shared.varied)))
+                found = significant(flat(jax.device_get(under_own(candidates, choices._replace(own=own), self.wanted))))
                 for name, values in found.items():
                     columns.setdefault(name, np.full(len(designs), np.nan))[chunk] = values[: len(chunk)]
         return columns
@@ -184,7 +185,7 @@ class Problem:
         """Answers about one design under each mapping of its grid."""
         one = np.frombuffer(design)[None]
         count = self.choices(one[0]).size
-        return self.under_places(np.repeat(one, count, axis=0), np.arange(count), self.batch)
+        return self.under_places(np.repeat(one, count, axis=0), np.arange(count))
 
     def _kind_of(self, design: np.ndarray) -> Kind:
         return self.kind_at(self.space.structures(design[None])[0])

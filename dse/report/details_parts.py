@@ -12,7 +12,7 @@ import numpy as np
 
 from dse.configuration.compose import Origin
 from dse.configuration.provenance import assumptions
-from dse.evaluation.batches import flat
+from dse.evaluation.batches import QUICK, flat
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.figures import Figure, figures
 from dse.evaluation.grids import grids, own_fanouts
@@ -47,7 +47,7 @@ def machines(alike: Sequence[Shown]) -> list[dict[str, Any]]:
         return jax.tree.map(lambda figure: jnp.asarray(figure.value, float), found, is_leaf=is_figure)
 
     many = curve.stacked([one.candidate for one in alike])
-    values = jax.device_get(jax.jit(lambda rows: jax.lax.map(numbers, rows), compiler_options=curve.QUICK)(many))
+    values = jax.device_get(jax.jit(lambda rows: jax.lax.map(numbers, rows), compiler_options=QUICK)(many))
 
     def plain(row: int) -> Any:
         return jax.tree.map(lambda unit, column: {"value": float(column[row]), "unit": unit}, units["of"], values)

@@ -28,7 +28,7 @@ PRECISIONS = ("double", "single")
 
 @dataclasses.dataclass
 class Enumeration:
-    """The exact front: all designs in chunks of at most `chunk`, those kept completed `batch` at a time.
+    """The exact front: all designs in chunks of at most `chunk`; `batch` at a time where some are asked about again.
 
     Up to `keep` designs are all kept on disk; of a larger space, those on the front of what came so far, or nearest to
     it. A space of more than `most` designs is refused. precision : in which candidates are put together, `single` is
@@ -58,7 +58,7 @@ class Enumeration:
             for number, kept in zip(
                 numbers, each(problem, functools.partial(chunk, asked=asked), numbers), strict=True
             ):
-                front.add(problem, kept, number + 1, self.batch)
+                front.add(problem, kept, number + 1)
                 advance(kept.evaluated)
         prove(trials.totals()[0], problem.distinct())
         return {"evaluate": time.perf_counter() - start, "sampler": 0.0}
@@ -171,10 +171,10 @@ class Front:
             rows = promising(self.goals, self.columns, self.designs)
             self.designs, self.columns = self.designs[rows], {name: v[rows] for name, v in self.columns.items()}
 
-    def add(self, problem: Problem, kept: Kept, covered: int, batch: int) -> None:
+    def add(self, problem: Problem, kept: Kept, covered: int) -> None:
         """Complete the designs of a chunk that stay, and put them on disk."""
         found = kept.found if self.whole else kept.found.of(self._staying(kept.found))
-        columns = found.columns if found.complete else problem.under_places(found.designs, found.places, batch)
+        columns = found.columns if found.complete else problem.under_places(found.designs, found.places)
         self.trials.append(found.designs, columns, (covered, kept.evaluated, kept.feasible))
         if not self.whole and len(found.designs):
             self.designs, self.columns = self._joined(found.designs, self._short(columns))

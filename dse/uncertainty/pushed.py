@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.evaluation.batches import flat, significant
-from dse.evaluation.evaluate import Candidate
+from dse.evaluation.batches import ROWS, flat, significant, under_own
 from dse.evaluation.grids import Grids
 from dse.evaluation.mapping import Grid, Wanted
-from dse.evaluation.metrics import Answer
-from dse.evaluation.ready import best_of
 from dse.evaluation.runners import indexed
-from dse.evaluation.step import in_loops
 from dse.run.bars import along
 
-ROWS = 256  # machines at once
 SECTIONS = {"own": "mapping", "prefill": "prefill_mapping", "draft": "draft_mapping"}
 
 
@@ -46,7 +40,7 @@ def push(designs: Sequence[Drawn], draws: int, wanted: Wanted) -> dict[str, np.n
         rows = np.minimum(np.arange(first, first + ROWS), total - 1)
         candidates = jax.tree.unflatten(designs[0].shape, [table[rows] for table in tables])
         under = jax.tree.map(lambda each, which=rows // draws: each[which], choices)
-        found = significant(flat(jax.device_get(best_of_drawn(candidates, under, wanted))))
+        found = significant(flat(jax.device_get(under_own(candidates, under, wanted))))
         for name, values in found.items():
             columns.setdefault(name, np.empty(total, values.dtype))[first : first + ROWS] = values[: total - first]
     return {name: values.reshape(len(designs), draws) for name, values in columns.items()}
@@ -55,13 +49,6 @@ def push(designs: Sequence[Drawn], draws: int, wanted: Wanted) -> dict[str, np.n
 def spread_out(leaves: Sequence[Any], draws: int) -> np.ndarray:
     """A leaf of several designs, each a number or [draws], as one column [designs * draws]."""
     return np.concatenate([np.broadcast_to(np.asarray(leaf, float), draws) for leaf in leaves])
-
-
-@functools.partial(jax.jit, static_argnames="wanted")
-def best_of_drawn(candidates: Candidate, choices: Grids, wanted: Wanted) -> Answer:
-    """Answers about stacked candidates, every leaf [rows], each under the best of its own mappings [rows, mappings]."""
-    with in_loops():
-        return jax.vmap(lambda candidate, own: best_of(candidate, own, wanted))(candidates, choices)
 
 
 def chosen(point: Mapping[str, Any], tiers: Sequence[str], beside: Mapping[str, Sequence[str]]) -> Grids:

@@ -70,7 +70,7 @@ def test_answers_are_those_of_each_design_by_itself(name: str) -> None:
     problem = asked(name)
     designs, places, columns = answered(crossing(problem))
     assert len(designs) == problem.distinct() == len(np.unique(designs, axis=0))
-    alone = problem.under_places(designs, places, 16)
+    alone = problem.under_places(designs, places)
     for column, values in columns.items():
         np.testing.assert_allclose(values.astype(float), alone[column], rtol=2e-6, atol=1e-9, err_msg=column)
 
@@ -99,7 +99,7 @@ def test_mappings_that_no_system_can_have_are_left_out_for_nothing(name: str) ->
 
 def keys(problem: Problem, designs: np.ndarray, places: np.ndarray) -> np.ndarray:
     """What mappings are compared by, the least first: illegal, missing bytes, lateness, the objective."""
-    found = problem.under_places(designs, places, 16)
+    found = problem.under_places(designs, places)
     late, missing = (np.maximum(0.0, -found[f"headroom.{name}"]) for name in ("latency", "memory"))
     return np.stack([1.0 - found["legal"], missing, late, found["metrics.cost_per_million_tokens"]], axis=1)
 
