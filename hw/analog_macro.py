@@ -10,7 +10,7 @@ from jaxtyping import Array
 from hw.analog_parts import AnalogCell, Converter
 from hw.digital_macro import FLIP_FLOP, FULL_ADDER
 from hw.gates import Gates
-from hw.macro import Macro
+from hw.macro import Macro, exponents_refused
 from hw.units import count, fraction, quantity
 from models.numerics import NumberFormat
 
@@ -188,10 +188,8 @@ class AnalogMacro(Macro):
         return sum(self.noise_terms(k))
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        if words := self.remainder(fed):
+        if words := self.remainder(fed) or exponents_refused(held, fed):
             return words
-        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
-            return "an analog macro adds integers and has no exponent per element; choose an integer format"
         for kind in (held, fed):
             if float(kind.scale_bits) > 0 and float(kind.block) < float(self.rows):
                 return (

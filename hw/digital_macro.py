@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.gates import Gates
-from hw.macro import Macro
+from hw.macro import Macro, exponents_refused
 from hw.units import count, fraction, quantity
 from models.counts import ceil
 from models.numerics import NumberFormat
@@ -179,10 +179,8 @@ class DigitalMacro(Macro):
         return jnp.zeros_like(k * 1.0)
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        if words := self.remainder(fed):
+        if words := self.remainder(fed) or exponents_refused(held, fed):
             return words
-        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
-            return "a digital macro adds integers and has no exponent per element; choose a block or integer format"
         if float(held.scale_bits) + float(fed.scale_bits) > 0 and float(self.exponent_bits) == 0:
             return "this macro has no adder for shared exponents; set exponent_bits: 8 or choose an integer format"
         return ""

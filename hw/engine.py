@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from hw.conditions import Conditions
+from hw.macro import exponents_refused
 from hw.units import count, fraction, quantity
 from models.counts import ceil, floor
 from models.numerics import Formats, NumberFormat
@@ -200,12 +201,7 @@ class WeightStationary(Engine):
         return self.cores * self.fill_width * conditions.frequency
 
     def refusal(self, held: NumberFormat, fed: NumberFormat) -> str:
-        if float(held.exponent_bits) > 0 or float(fed.exponent_bits) > 0:
-            return (
-                "a weight-stationary array adds integers and has no exponent per element; "
-                "choose a block or integer format, such as format=mxint8"
-            )
-        return ""
+        return exponents_refused(held, fed)
 
 
 class WeightStationaryArray(WeightStationary):

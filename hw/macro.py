@@ -12,6 +12,18 @@ from models.counts import ceil
 from models.numerics import NumberFormat
 
 
+def exponents_refused(held: NumberFormat, fed: NumberFormat) -> str:
+    """Why an array that adds integers cannot take these numbers, empty where it can: which of them have exponents."""
+    named = {"what it holds (weights, cache)": held, "what is fed to it (activations)": fed}
+    wrong = [words for words, kind in named.items() if float(kind.exponent_bits) > 0]
+    if not wrong:
+        return ""
+    return (
+        f"the array adds integers, but {' and '.join(wrong)} would have an exponent per element; choose a format of integers "
+        "or blocks for both, such as format=int8 or format=mxint8"
+    )
+
+
 class Macro(eqx.Module):
     """`columns` dot products of `rows` inputs with words of `word_bits`, inputs fed input_bits_per_clock at a time.
 
