@@ -66,17 +66,17 @@ def said(value: float) -> str:
     return f"{value * factor:.3g} {unit.removesuffix('x')}".strip()
 
 
-def ticks(across: Axis, up: Axis, said: Callable[[float], str] = said) -> list[str]:
-    """Lines and numbers of both axes, in the words of `said`."""
+def ticks(across: Axis, up: Axis, said: Callable[[float], str] = said, box: Box = PLOT) -> list[str]:
+    """Lines and numbers of both axes of a box, in the words of `said`."""
     shapes = []
     for value in across.ticks():
         x, words = across.at(value), said(value)
-        shapes.append(wall((x, PLOT.y), (x, PLOT.bottom), 'opacity="0.25"'))
-        shapes.append(text(x - width_of(words, 12) / 2, PLOT.bottom + 20, words, 60, 12, "pale"))
+        shapes.append(wall((x, box.y), (x, box.bottom), 'opacity="0.25"'))
+        shapes.append(text(x - width_of(words, 12) / 2, box.bottom + 20, words, 60, 12, "pale"))
     for value in up.ticks():
         y, words = up.at(value), said(value)
-        shapes.append(wall((PLOT.x, y), (PLOT.right, y), 'opacity="0.25"'))
-        shapes.append(text(PLOT.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
+        shapes.append(wall((box.x, y), (box.right, y), 'opacity="0.25"'))
+        shapes.append(text(box.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
     return shapes
 
 

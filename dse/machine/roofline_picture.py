@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.machine.curve_picture import Axis, said, wall
+from dse.machine.curve_picture import Axis, said, ticks, wall
 from dse.machine.svg import Box, document, rectangle, text, width_of
 
 WIDTH, PANEL, GAP = 1000, 420.0, 96.0
@@ -49,26 +49,12 @@ def panel(box: Box, one: Mapping[str, Any]) -> list[str]:
     return [
         text(box.x, box.y - 8, words, 400, 13, bold=True),
         rectangle(box, "even", 0),
-        *lines(box, across, up),
+        *ticks(across, up, box=box),
         *roofs(box, one, across, up),
         *(circle(dot, box, across, up) for dot in sorted(dots, key=lambda dot: -dot["share"])),
         text(box.x + box.width / 2 - 80, box.bottom + 40, "operations per byte", 300, 12),
         text(box.x - 80, box.y - 8, "op/s", 60, 12),
     ]
-
-
-def lines(box: Box, across: Axis, up: Axis) -> list[str]:
-    """Lines and numbers of both axes."""
-    shapes = []
-    for value in across.ticks():
-        x, words = across.at(value), said(value)
-        shapes.append(wall((x, box.y), (x, box.bottom), 'opacity="0.25"'))
-        shapes.append(text(x - width_of(words, 12) / 2, box.bottom + 20, words, 60, 12, "pale"))
-    for value in up.ticks():
-        y, words = up.at(value), said(value)
-        shapes.append(wall((box.x, y), (box.right, y), 'opacity="0.25"'))
-        shapes.append(text(box.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
-    return shapes
 
 
 def roofs(box: Box, one: Mapping[str, Any], across: Axis, up: Axis) -> list[str]:
