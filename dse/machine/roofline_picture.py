@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.machine.curve_picture import Axis, said, ticks, wall
+from dse.machine.axes import Axis
+from dse.machine.curve_picture import said, ticks, wall, wide_axis
 from dse.machine.svg import Box, document, rectangle, text, width_of
 
 WIDTH, PANEL, GAP = 1000, 420.0, 96.0
@@ -42,9 +43,9 @@ def panel(box: Box, one: Mapping[str, Any]) -> list[str]:
     dots = [dot for dot in one["operators"] if dot["rate"] > 0]
     read = {dot["tier"] for dot in dots}
     ridges = [one["peaks"][0] / tier["sustained"] for tier in one["tiers"] if tier["name"] in read]
-    across = Axis.of([*ridges, *(dot["intensity"] for dot in dots if dot["intensity"])], box.x, box.right)
+    across = wide_axis([*ridges, *(dot["intensity"] for dot in dots if dot["intensity"])], box.x, box.right)
     least = min(tier["sustained"] for tier in one["tiers"]) * across.low
-    up = Axis.of([least * 1.4, one["peaks"][0], *(dot["rate"] for dot in dots)], box.bottom, box.y)
+    up = wide_axis([least * 1.4, one["peaks"][0], *(dot["rate"] for dot in dots)], box.bottom, box.y)
     words = f"{one['pass']}, {one['seconds'] * 1e3:.3g} ms"
     return [
         text(box.x, box.y - 8, words, 400, 13, bold=True),

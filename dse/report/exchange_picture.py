@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dse.report.winners_picture import COLOURS, FOOT, GAP, HEIGHT, LEFT, TOP, WIDTH, Axis, legend, said, svg
+from dse.machine.axes import Axis
+from dse.report.winners_picture import COLOURS, FOOT, GAP, HEIGHT, LEFT, TOP, WIDTH, along, legend, said, svg
 from hw.units import readable
 
 PANELS = ("over all levels", "over the outermost level alone")
@@ -13,12 +14,12 @@ PANELS = ("over all levels", "over the outermost level alone")
 
 def draw(names: Sequence[str], times: Sequence[tuple[Any, Any]], sizes: Any) -> str:
     """The picture as SVG: a panel for all levels and for the outermost alone; times of each machine, [sizes]."""
-    out = Axis.of([sizes[0], sizes[-1]], 0, WIDTH, 0.0)
+    out = along([sizes[0], sizes[-1]], 0, WIDTH, 0.0)
     title = "An all-reduce by the size of its message (modelled)"
     shapes = [said(LEFT, 24, title, size=15), legend(names)]
     for column, panel in enumerate(PANELS):
         values = [one[column] for one in times]
-        up = Axis.of([min(v.min() for v in values) * 1e6, max(v.max() for v in values) * 1e6], HEIGHT, 0)
+        up = along([min(v.min() for v in values) * 1e6, max(v.max() for v in values) * 1e6], HEIGHT, 0)
         words = [said(0, -8, f"{panel}, us"), *frame(out, up)]
         for colour, line in zip(COLOURS, values, strict=False):
             path = " ".join(

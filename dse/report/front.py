@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from dse.machine.axes import Axis
 from dse.report.assets.markup import Html, element, number, words
 
 WIDTH, HEIGHT = 960.0, 500.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 946.0, 12.0, 446.0
-STEPS = (1, 2, 5)
-LOG_FROM = 20.0  # ratio of the ends from which an axis is logarithmic
 FONT = 12.0
 Box = tuple[float, float, float, float]
-
-
-class Axis(NamedTuple):
-    """Places of values from low to high along pixels."""
-
-    low: float
-    high: float
-    log: bool
-    start: float
-    end: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], start: float, end: float) -> Axis:
-        """An axis on which these values have some room on both sides."""
-        low, high = min(values, default=0.0), max(values, default=1.0)
-        if low > 0 and high / low > LOG_FROM:
-            pad = (high / low) ** 0.06
-            return cls(low / pad, high * pad, True, start, end)
-        pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        return cls(low - pad, high + pad, False, start, end)
-
-    def at(self, value: float) -> float:
-        """The place of a value."""
-        low, high, size = (math.log(one) if self.log else one for one in (self.low, self.high, value))
-        return round(self.start + (size - low) / (high - low) * (self.end - self.start), 1)
-
-    def ticks(self) -> list[float]:
-        """Round values between the ends."""
-        if not self.log:
-            decade = 10.0 ** math.floor(math.log10((self.high - self.low) / 6))
-            step = next(n * decade for n in (1, 2, 5, 10) if n * decade * 7 >= self.high - self.low)
-            return [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = STEPS if len(decades) <= 5 else STEPS[:1]
-        return [n * 10.0**d for d in decades for n in steps if self.low <= n * 10.0**d <= self.high]
 
 
 def drawing(view: Mapping[str, Any]) -> Html:

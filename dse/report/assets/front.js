@@ -19,7 +19,7 @@ const mayLog = (name) => framed(name).every((value) => value > 0);
 
 function wantsLog(name) {
   const values = framed(name);
-  return values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 20;
+  return values.length > 0 && manyfold(Math.min(...values), Math.max(...values));
 }
 
 /* The axes of the chart in a frame of so many pixels. */

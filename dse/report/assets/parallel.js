@@ -8,7 +8,7 @@ function coordinates() {
     const values = metricsOf(study.points, name).filter(finite);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return { name: `metrics:${name}`, title: titleOf(name), hint: better(name), kinds: null, of: (point) => point.metrics[name],
-             ends: low < high ? [low, high] : domainOf(values, false), log: low > 0 && high / low > 20 };
+             ends: low < high ? [low, high] : domainOf(values, false), log: manyfold(low, high) };
   });
   const varied = Object.keys(study.parameters).filter((name) => new Set(study.points.map((point) => point.parameters[name]).filter((value) => value !== DASH)).size > 1);
   const parameters = varied.map((name) => {
@@ -18,7 +18,7 @@ function coordinates() {
     if (known.some((value) => !finite(Number(value)))) return { ...shown, kinds: [...new Set(known)].sort(), of: (point) => point.parameters[name] };
     const numbers = [...new Set(known.map(Number))].sort((a, b) => a - b);
     const [low, high] = [numbers[0], numbers[numbers.length - 1]];
-    return { ...shown, kinds: null, steps: numbers, ends: low < high ? [low, high] : domainOf(numbers, false), log: low > 0 && high / low > 20,
+    return { ...shown, kinds: null, steps: numbers, ends: low < high ? [low, high] : domainOf(numbers, false), log: manyfold(low, high),
              of: (point) => (point.parameters[name] === DASH || point.parameters[name] === undefined ? null : Number(point.parameters[name])) };
   });
   return [...metrics, ...parameters];
