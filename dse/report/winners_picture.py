@@ -8,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from dse.machine.axes import Axis
+from dse.machine.svg import width_of
 from dse.report.winners import Cells, Trials, unit_of
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 290, 230, 66, 84, 62, 46  # of a panel and of what is around it
@@ -29,6 +30,7 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     named = isinstance(places[0], str)
     spots: dict[Any, float] = {place: i + 1.0 if named else place for i, place in enumerate(places)}
     out = along([spots[place] for place in places], 0, WIDTH)
+    numbers = [(out.at(spots[place]), trials.told(across, place)) for place in places]
     title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
     shapes = [
         said(LEFT, 24, title, size=15),
@@ -37,7 +39,7 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     for column, panel in enumerate(groups):
         up = along([value * factor for (of, _, _), value in cells.items() if of == panel], HEIGHT, 0)
         name = f"{panels} {trials.told(panels, panel)}" if panels else ""
-        words = [said(0, -8, name, size=12), *frame(trials, across, places, spots, out, up)]
+        words = [said(0, -8, name, size=12), *frame(up, numbers, across)]
         for colour, line in zip(COLOURS * len(options), options, strict=False):
             points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
             words += drawn([(out.at(spots[p]), up.at(v * factor)) for p, v in points], colour)
@@ -69,21 +71,21 @@ def legend(options: Sequence[str]) -> str:
     return "\n".join(words)
 
 
-def frame(trials: Trials, across: str, places: Sequence[Any], spots: Any, out: Axis, up: Axis) -> list[str]:
-    """The box of a panel with the numbers of both axes."""
+def frame(up: Axis, places: Sequence[tuple[float, str]], title: str) -> list[str]:
+    """The box of a panel with the numbers of both axes; places : of the numbers across, and what they are."""
     words = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#999"/>']
     for value in up.ticks():
         y = up.at(value)
         words.append(f'<line x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e3e3e3"/>')
-        words.append(said(-6, y + 4, f"{value:,.6g}", "end", 10))
+        words.append(said(-6, y + 4, f"{value:,.10g}", "end", 10))
     free = -math.inf
-    for place in places:
-        x, name = out.at(spots[place]), trials.told(across, place)
+    for x, name in places:
         words.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT}" y2="{HEIGHT + 4}" stroke="#999"/>')
-        if x - 3 * len(name) > free:  # names do not run into each other
+        half = width_of(name, 10) / 2
+        if x - half > free:  # names do not run into each other
             words.append(said(x, HEIGHT + 17, name, "middle", 10))
-            free = x + 3 * len(name) + 4
-    return [*words, said(WIDTH / 2, HEIGHT + 36, across, "middle")]
+            free = x + half + 2
+    return [*words, said(WIDTH / 2, HEIGHT + 36, title, "middle")]
 
 
 def drawn(points: Sequence[tuple[float, float]], colour: str) -> list[str]:
