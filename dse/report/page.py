@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from dse.report.assets.markup import (
@@ -19,11 +18,11 @@ from dse.report.assets.markup import (
     embedded,
     framed,
     head,
-    html,
     listing,
     number,
     numeric,
     pairs,
+    whole_page,
     words,
 )
 from dse.report.assets.view import view_of, whole
@@ -43,13 +42,9 @@ def write_report(path: Path, study: dict[str, Any]) -> None:
     study = whole(study)
     view = view_of(study)
     parts = _head_parts(study) | _front_parts(view) | _table_parts(study, view)
-    raw = {
-        "style": asset("page.css") + details_style(),
-        "data": embedded(view | {"details": details_view(study)}),
-        "script": "".join(map(asset, SCRIPTS)),
-    }
-    page = Template(asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
-    Path(path).write_text(page, encoding="utf-8")
+    raw = {"data": embedded(view | {"details": details_view(study)}), "script": "".join(map(asset, SCRIPTS))}
+    title = f"{parts['title']}, a study of inferscape"
+    Path(path).write_text(whole_page("page", title, parts, [asset("page.css"), details_style()], raw), encoding="utf-8")
 
 
 def _head_parts(study: dict[str, Any]) -> dict[str, str]:
