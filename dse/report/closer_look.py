@@ -43,7 +43,7 @@ STYLE = """
 .rooflines figcaption { margin-bottom: .8rem; }
 .closely .last, #details-of-point .last { min-width: 15rem; }
 .closely .rooflines .last, #details-of-point .rooflines .last { min-width: 0; }
-.load-line { fill: none; stroke-linejoin: round; }
+.load-line { fill: none; stroke-linejoin: round; cursor: pointer; }
 .mark.load .symbol { stroke-width: 2; }
 .roof { fill: none; stroke: var(--muted); stroke-width: 1.6; }
 .roof-name { font-size: 12px; paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
@@ -51,9 +51,11 @@ STYLE = """
 .operator:focus-visible, .operator:hover { stroke-width: 3; }
 .bills { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
 .bills > div { min-width: 0; max-width: 100%; }
-.legend button.line { display: inline-flex; align-items: center; gap: .4rem; padding: .1rem .45rem; font-size: .85rem; }
-.legend button.line[aria-pressed=false] { opacity: .45; text-decoration: line-through; }
-.legend button.line svg { width: 1.6rem; height: .6rem; }
+.legend .line { display: inline-flex; align-items: center; gap: .4rem; font-size: .85rem; }
+.legend button.line { padding: .1rem .45rem; }
+.legend button.line[aria-pressed=true] { border-color: var(--ink); }
+.legend button.line[aria-pressed=false] { color: var(--muted); }
+.legend .line svg { width: 1.6rem; height: .6rem; }
 @media (max-width: 40rem) {
   .drawing .narrow { display: block; }
   .drawing .wide { display: none; }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dse.machine.axes import Axis
+from dse.machine.svg import width_of
 from dse.report.assets.markup import Html, element, number, words
 
 WIDTH, HEIGHT = 960.0, 500.0
@@ -102,17 +103,30 @@ def mark(one: Mapping[str, Any], place: tuple[float, float], base: bool) -> Html
 
 
 def names(shown: Sequence[Mapping[str, Any]], places: Sequence[tuple[float, float]], base: set[str]) -> list[Html]:
-    """Names where nothing else stands; those of baselines always, where least is covered."""
+    """Names where nothing else stands, those of baselines first; what has no room is named in the table alone."""
     taken: list[Box] = [(x - 8, y - 8, x + 8, y + 8) for x, y in places]
     found = []
     for i in sorted(range(len(shown)), key=lambda one: shown[one]["name"] not in base):
         name, (x, y) = shown[i]["name"], places[i]
-        length = 0.56 * FONT * len(name) + 2
-        spots = [(10, 4), (-10 - length, 4), (-length / 2, -11), (-length / 2, 20), (8, -9), (-8 - length, 17)]
+        length = width_of(name, FONT)
+        spots = [
+            (10, 4),
+            (-10 - length, 4),
+            (-length / 2, -11),
+            (-length / 2, 20),
+            (8, -9),
+            (-8 - length, 17),
+            (-length / 2, -26),
+            (-length / 2, 35),
+            (10, -24),
+            (-10 - length, -24),
+            (10, 32),
+            (-10 - length, 32),
+        ]
         boxes = [(x + dx, y + dy - FONT, x + dx + length, y + dy + 3) for dx, dy in spots]
         costs = [crowding(box, [*taken[:i], *taken[i + 1 :]]) for box in boxes]
         best = costs.index(min(costs))
-        if costs[best] and name not in base:
+        if costs[best]:
             continue
         taken.append(boxes[best])
         found.append(text(x + spots[best][0], y + spots[best][1], name, "base" if name in base else ""))

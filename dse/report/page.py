@@ -33,7 +33,17 @@ from dse.report.front import drawing, legend, line
 from dse.report.mappings import mappings
 
 WANTED = {"maximize": "more", "minimize": "less"}
-SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "curves.js", "roofline.js", "page.js")
+SCRIPTS = (
+    "charts.js",
+    "labels.js",
+    "front.js",
+    "parallel.js",
+    "bars.js",
+    "tables.js",
+    "curves.js",
+    "roofline.js",
+    "page.js",
+)
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:

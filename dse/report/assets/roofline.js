@@ -93,4 +93,4 @@ function showCloser(name) {
   drawRooflines(name);
 }
 
-document.addEventListener("pointselected", ({ detail }) => { showCloser(detail.name); drawCurves(); });
+document.addEventListener("pointselected", ({ detail }) => { colourCurve(detail.name); showCloser(detail.name); drawCurves(); });
