@@ -56,10 +56,15 @@ STYLE = """
 .legend button.line[aria-pressed=true] { border-color: var(--ink); }
 .legend button.line[aria-pressed=false] { color: var(--muted); }
 .legend .line svg { width: 1.6rem; height: .6rem; }
-@media (max-width: 40rem) {
+.closely > .body, .versus > div { container-type: inline-size; min-width: 0; }
+@container (max-width: 40rem) {
   .drawing .narrow { display: block; }
   .drawing .wide { display: none; }
 }
+.versus { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem 2.5rem; }
+.versus > div > h4 { margin-top: .8rem; }
+.versus .rooflines { grid-template-columns: minmax(0, 1fr); }
+@media screen { .js .closely { display: none; } }
 """
 
 
@@ -70,12 +75,16 @@ def details_section(study: Mapping[str, Any]) -> Html:
         return element("p", "No machine of this study was looked at closely.", class_="aside")
     named = {one["name"]: one for one in points_of(study)}
     blocks = [block(name, named[name], one) for name, one in found.items() if name in named]
-    return Html(element("p", limited(study), class_="aside") + CHART + "".join(blocks))
+    one_by_one = element("h3", "One by one", class_="without-script") + element(
+        "p", limited(study), class_="aside without-script"
+    )
+    return Html(CHART + one_by_one + "".join(blocks))
 
 
-CHART = Html("""<h3>Throughput against interactivity</h3>
-<form class="controls needs-script" autocomplete="off"><div class="control"><label for="curves-per">Up</label>
+CHART = Html("""<form class="controls needs-script" autocomplete="off">
+<div class="control"><label for="curves-per">Up</label>
 <select id="curves-per"></select></div></form>
+<h3 class="needs-script">Throughput against interactivity</h3>
 <figure class="needs-script"><div id="curves-plot" class="plot"></div>
 <div id="curves-legend" class="legend"></div><figcaption id="curves-line"></figcaption></figure>""")
 
@@ -102,8 +111,8 @@ def limited(study: Mapping[str, Any]) -> str:
 def block(name: str, point: Mapping[str, Any], one: Mapping[str, Any]) -> Html:
     """Everything about one machine."""
     chips = f"{one['chips']:,.0f} chips" if one["chips"] != 1 else "one chip"
-    parts = (_drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources, _absent)
-    inner = "".join(shown(part, one) for part in parts)
+    parts = (_absent, _drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources)
+    inner = "".join(element("div", Html(told), class_="part") for part in parts if (told := shown(part, one)))
     summary = element("summary", name, " ", element("small", chips))
     return element("details", summary, element("div", Html(inner), class_="body"), class_="closely", data_details=name)
 

@@ -87,6 +87,8 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
+        "baselines_line": f"All quantities of {_counted(view['baselines'], 'baseline')}, side by side",
+        "mappings_line": f"Of {_counted(study.get('mappings', []), 'best point')}, and why the next ones lose",
         "mappings": mappings(study.get("mappings", [])),
         "details": details_section(study),
         "causes": causes(view),
@@ -94,6 +96,10 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "assumptions_line": kinds(study["assumptions"]),
         "assumptions": assumptions(study["assumptions"]),
     }
+
+
+def _counted(items: Sequence[Any], name: str) -> str:
+    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
 # The head and the foot of the page.

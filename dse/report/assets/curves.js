@@ -160,7 +160,7 @@ function curvesLine() {
 function drawCurves() {
   if (!$("curves-plot")) return;
   const had = document.activeElement?.closest?.("#curves-plot .mark.load");
-  $("curves-plot").replaceChildren(curvesPicture($("curves-plot").clientWidth || 700, narrow() ? 420 : 480));
+  $("curves-plot").replaceChildren(curvesPicture($("curves-plot").clientWidth || 700, narrow() ? 420 : 450));
   const marks = [...document.querySelectorAll("#curves-plot .mark.load")];
   const first = marks.find((one) => one.dataset.line === state.selected) ?? marks[0];
   first?.setAttribute("tabindex", 0);

@@ -204,7 +204,7 @@ function drawFront() {
   const plot = $("front-plot");
   const had = document.activeElement?.closest?.("#front-plot .mark");
   const place = had ? [...plot.querySelectorAll("svg")].indexOf(had.closest("svg")) : 0;
-  const [two, whole, height] = [small(), plot.clientWidth, narrow() ? 400 : 540];
+  const [two, whole, height] = [small(), plot.clientWidth, narrow() ? 400 : 500];
   const side = two && whole >= 900;
   const panels = [panel(side ? Math.floor(0.55 * whole) : whole, height, "front-clip")];
   if (two) panels.push(within("front", () => panel(side ? Math.floor(0.45 * whole) - 12 : whole, height, "near-clip")));
