@@ -109,20 +109,16 @@ def names(shown: Sequence[Mapping[str, Any]], places: Sequence[tuple[float, floa
     for i in sorted(range(len(shown)), key=lambda one: shown[one]["name"] not in base):
         name, (x, y) = shown[i]["name"], places[i]
         length = width_of(name, FONT)
-        spots = [
-            (10, 4),
-            (-10 - length, 4),
-            (-length / 2, -11),
-            (-length / 2, 20),
-            (8, -9),
-            (-8 - length, 17),
-            (-length / 2, -26),
-            (-length / 2, 35),
-            (10, -24),
-            (-10 - length, -24),
-            (10, 32),
-            (-10 - length, 32),
-        ]
+        spots = [(10, 4), (-10 - length, 4), (-length / 2, -11), (-length / 2, 20), (8, -9), (-8 - length, 17)]
+        if name in base:
+            spots += [
+                (-length / 2, -26),
+                (-length / 2, 35),
+                (10, -24),
+                (-10 - length, -24),
+                (10, 32),
+                (-10 - length, 32),
+            ]
         boxes = [(x + dx, y + dy - FONT, x + dx + length, y + dy + 3) for dx, dy in spots]
         costs = [crowding(box, [*taken[:i], *taken[i + 1 :]]) for box in boxes]
         best = costs.index(min(costs))

@@ -29,7 +29,8 @@ def whole_page(
 
     parts : escaped unless they are markup; styles : style sheets; raw : data and scripts, without which none may run.
     """
-    body = Template(asset(f"{kind}.html")).substitute({name: html(part) for name, part in parts.items()} | (raw or {}))
+    places = {name: html(part) for name, part in parts.items()} | dict(raw or {})
+    body = Template(asset(f"{kind}.html")).substitute(places)
     filled = {"policy": POLICY, "title": html(title), "style": "\n".join(styles), "kind": kind, "body": body}
     if raw:
         filled |= {"policy": f"{POLICY}; script-src 'unsafe-inline'", "body": SCRIPTED.substitute(body=body)}
