@@ -62,6 +62,7 @@ STYLE = """
   .drawing .wide { display: none; }
 }
 .versus { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem 2.5rem; }
+.versus.across { grid-template-columns: minmax(0, 1fr); }
 .versus > div > h4 { margin-top: .8rem; }
 .versus .rooflines { grid-template-columns: minmax(0, 1fr); }
 @media screen { .js .closely { display: none; } }
@@ -111,8 +112,14 @@ def limited(study: Mapping[str, Any]) -> str:
 def block(name: str, point: Mapping[str, Any], one: Mapping[str, Any]) -> Html:
     """Everything about one machine."""
     chips = f"{one['chips']:,.0f} chips" if one["chips"] != 1 else "one chip"
-    parts = (_absent, _drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources)
-    inner = "".join(element("div", Html(told), class_="part") for part in parts if (told := shown(part, one)))
+    curve = _curve(point)
+    parts = (_absent, _drawing(name), _rooflines, curve, _mappings, _bill, _sources)
+    wide = (curve, _mappings, _sources)  # tables that have no room beside each other
+    inner = "".join(
+        element("div", Html(told), class_="part across" if part in wide else "part")
+        for part in parts
+        if (told := shown(part, one))
+    )
     summary = element("summary", name, " ", element("small", chips))
     return element("details", summary, element("div", Html(inner), class_="body"), class_="closely", data_details=name)
 

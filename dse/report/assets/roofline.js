@@ -108,7 +108,7 @@ function showCloser(name) {
     }
   place.replaceChildren(make("p", { class: "aside" }, said), ...[...parts].map(([title, columns]) => {
     const fold = make("details", { class: "fold" }, make("summary", {}, title),
-                      make("div", { class: "versus" }, ...columns.map(([one, part]) => columnOf(one, part, names.indexOf(one)))));
+                      make("div", { class: columns.some(([, part]) => part.classList.contains("across")) ? "versus across" : "versus" }, ...columns.map(([one, part]) => columnOf(one, part, names.indexOf(one)))));
     fold.open = openParts.has(title);
     fold.addEventListener("toggle", () => { if (fold.open) openParts.add(title); else openParts.delete(title); drawRooflines(); });
     return fold;

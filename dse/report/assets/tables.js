@@ -71,6 +71,7 @@ function wireFilters() {
   };
   const fold = document.querySelector("#assumptions details");
   for (const key of ["text", "kind", "machine"]) $(`filter-${key}`).addEventListener("input", () => { fold.open = true; apply(); });
+  document.addEventListener("click", (event) => { if (event.target.closest('main a[href="#assumptions"]')) fold.open = true; });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   apply();
 }
