@@ -306,6 +306,7 @@ def test_paper_is_light_and_clips_no_table(browser: Browser, report: Path, tmp_p
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     wide = all_of(browser, ".scroll", "scrollWidth - one.clientWidth")
     assert max(wide) <= 1
+    assert max(all_of(browser, ".scroll", "scrollHeight - one.clientHeight")) <= 1
     assert browser.run("document.querySelectorAll('details:not([open])').length") == 0
     assert browser.printed(tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     browser.ask("Emulation.setEmulatedMedia", media="")
