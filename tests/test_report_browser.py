@@ -204,10 +204,75 @@ def test_a_baseline_is_picked_and_differences_are_marked(page: Browser) -> None:
     )
 
 
+OVERLAPS = """(() => {
+  const across = (p, q) => Math.min(p.right, q.right) > Math.max(p.x, q.x);
+  const along = (p, q) => Math.min(p.bottom, q.bottom) > Math.max(p.y, q.y);
+  return [...document.querySelectorAll('#front-plot svg')].flatMap((one) => {
+    const texts = [...one.querySelectorAll('.names text')];
+    const names = texts.map((name) => [name.textContent, name.getBoundingClientRect()]);
+    return names.flatMap(([a, p], i) =>
+      names.slice(i + 1).filter(([, q]) => across(p, q) && along(p, q)).map(([b]) => `${a} on ${b}`));
+  });
+})()"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("count", [12, 200])
+def test_no_name_stands_on_another(browser: Browser, tmp_path: Path, width: int, count: int) -> None:
+    """The chosen point is named, the rest as far as there is room."""
+    write_report(tmp_path / "report.html", study_of(count))
+    shown(browser, tmp_path / "report.html", width)
+    assert browser.run(OVERLAPS) == []
+    names = all_of(browser, f"{CHART} .names text", "textContent")
+    assert "F1" in names
+    assert len(names) > 8
+
+
+def test_a_name_without_room_is_told_when_its_mark_has_the_focus(browser: Browser, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", study_of(200))
+    shown(browser, tmp_path / "report.html", 390)
+    named = set(all_of(browser, f"{CHART} .names text", "textContent"))
+    without = next(name for name in all_of(browser, f"{CHART} .mark", "dataset.name") if name not in named)
+    browser.run(f"focusMark('{without}', document.querySelector('{CHART}'))")
+    assert browser.run("document.querySelector('#tip b').textContent") == without
+
+
+def test_the_page_is_short_and_its_contents_stay_in_sight(page: Browser) -> None:
+    """What is long is folded; a side column on wide screens leads to every section and says where the reader is."""
+    assert page.run("document.documentElement.scrollHeight") < 7000
+    targets = all_of(page, ".contents a", "hash")
+    assert page.run("[...document.querySelectorAll('main > section, footer')].map((one) => '#' + one.id)") == [
+        one for one in targets if one != "#closer"
+    ]
+    assert all(page.run(f"document.querySelector('{one}') !== null") for one in targets)
+    page.click('.contents [href="#causes"]')
+    page.wait("document.querySelector('.contents [aria-current]')?.hash === '#causes'")
+    assert page.run("document.querySelector('.contents').getBoundingClientRect().y") == 0
+    assert page.run("document.querySelectorAll('main details[open]').length") == 0
+
+
+def test_contents_are_a_bar_on_small_screens(browser: Browser, report: Path) -> None:
+    shown(browser, report, 390)
+    browser.run("document.querySelector('#assumptions').scrollIntoView()")
+    box = browser.run("document.querySelector('.contents').getBoundingClientRect().toJSON()")
+    assert box["y"] == 0
+    assert box["height"] < 60
+    assert browser.run("document.querySelector('#assumptions h2').getBoundingClientRect().y") >= box["height"]
+
+
+def test_a_baseline_is_drawn_along_all_axes(page: Browser) -> None:
+    """Dashed, with a mark on each axis where it has a value."""
+    assert page.run("document.querySelectorAll('#parallel-plot .base-trace').length") == 1
+    assert page.run("document.querySelectorAll('#parallel-plot .base-mark').length") >= 3
+    choose(page, "#against", "Server with HBM")
+    assert "Server with HBM" in page.run("document.querySelector('#parallel-legend').textContent")
+
+
 def test_assumptions_are_found(page: Browser) -> None:
     page.run("document.querySelector('#filter-text').focus()")
     page.ask("Input.insertText", text="quantity_14")
     assert page.run("document.querySelector('#filter-count').textContent") == "11 of 150 shown"
+    assert page.run("document.querySelector('#assumptions details').open")
 
 
 def test_charts_say_what_they_show(page: Browser) -> None:
@@ -241,6 +306,7 @@ def test_paper_is_light_and_clips_no_table(browser: Browser, report: Path, tmp_p
     assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     wide = all_of(browser, ".scroll", "scrollWidth - one.clientWidth")
     assert max(wide) <= 1
+    assert max(all_of(browser, ".scroll", "scrollHeight - one.clientHeight")) <= 1
     assert browser.run("document.querySelectorAll('details:not([open])').length") == 0
     assert browser.printed(tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     browser.ask("Emulation.setEmulatedMedia", media="")

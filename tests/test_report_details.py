@@ -85,6 +85,33 @@ def test_browser_draws_the_selected_machine(browser: Browser, report: Path) -> N
     assert "cost, 3 % worse" in beside(browser)
 
 
+def test_parts_stay_open_from_machine_to_machine(browser: Browser, report: Path) -> None:
+    """Those of the chosen point and of the baseline that it is held against, side by side."""
+    shown(browser, report)
+    fold = "document.querySelector('#details-of-point details')"
+    assert browser.run("document.querySelectorAll('#details-of-point details[open]').length") == 0
+    browser.run(f"{fold}.querySelector('summary').click()")
+    title = browser.run(f"{fold}.querySelector('summary').textContent")
+    browser.wait(f"openParts.has('{title}')")
+    browser.run("select('Server of today'); select('F1')")
+    assert browser.run("document.querySelectorAll('#details-of-point details[open]').length") == 1
+    assert browser.run("document.querySelectorAll('.closely').length") == 3
+    assert not browser.run("document.querySelector('.closely').checkVisibility()")
+
+
+def test_curves_have_colours_for_those_that_are_chosen(browser: Browser, report: Path) -> None:
+    """A name greys its line and colours it again; baselines are dashed."""
+    shown(browser, report)
+    stroke = "document.querySelector('#curves-plot .load-line[data-name=\"F1\"]').style.stroke"
+    assert browser.run(stroke) == "var(--line-0)"
+    browser.click("#curves-legend button")
+    assert browser.run(stroke) == "var(--infeasible)"
+    assert browser.run("document.querySelector('#curves-legend button').getAttribute('aria-pressed')") == "false"
+    browser.key("Enter")
+    assert browser.run(stroke) == "var(--line-0)"
+    assert "F1" in browser.run("document.querySelector('#curves-plot .names').textContent")
+
+
 def test_browser_says_that_a_machine_was_not_looked_at(browser: Browser, report: Path) -> None:
     shown(browser, report)
     browser.run("select('F2')")

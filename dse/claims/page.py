@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from string import Template
 from typing import Any
 
 from dse.claims.verdict import (
@@ -18,7 +17,7 @@ from dse.claims.verdict import (
     WITHIN,
     in_unit,
 )
-from dse.report.assets.markup import DASH, Html, asset, element, framed, html, number, pairs, words
+from dse.report.assets.markup import DASH, Html, asset, element, framed, number, pairs, whole_page, words
 
 MARKS = {
     WITHIN: "within", EVERYWHERE: "within", SOMEWHERE: "needs", INPUT: "untested",
@@ -31,7 +30,6 @@ WIDTH, HEIGHT = 320.0, 34.0
 def page(content: Mapping[str, Any]) -> str:
     """The page of all receipts of receipts.json."""
     found = sorted(content["receipts"], key=lambda one: KINDS.index(one["verdict"]["kind"]))
-    raw = {name: asset(name) for name in ("page.css", "receipts.css", "receipts.html")}
     counts = [(kind, str(content["counts"].get(kind, 0))) for kind in KINDS]
     parts = {
         "created": f", {content['created'].replace('T', ' ')}",
@@ -40,8 +38,8 @@ def page(content: Mapping[str, Any]) -> str:
         "receipts": Html("".join(map(receipt, found))),
         "command": content["command"],
     }
-    filled = {name: html(part) for name, part in parts.items()}
-    return Template(raw["receipts.html"]).substitute(filled | {"style": raw["page.css"] + raw["receipts.css"]})
+    styles = [asset(name) for name in ("page.css", "receipts.css")]
+    return whole_page("receipts", "Receipts, inferscape", parts, styles)
 
 
 def value(line: Mapping[str, Any], name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from string import Template as Filled
 from typing import NamedTuple
 
 from dse.configuration.compose import Origin, choices
@@ -15,7 +14,7 @@ from dse.evaluation.figures import Pairs, figures
 from dse.machine.describe import number_pairs
 from dse.problem.session import Session
 from dse.problem.template import Template, parts
-from dse.report.assets.markup import Html, asset, element, html
+from dse.report.assets.markup import Html, asset, element, whole_page
 from dse.run.bars import bar
 from dse.run.console import console
 from dse.run.store import write_whole
@@ -99,7 +98,6 @@ def entry(name: str, found: Template, pairs: Pairs) -> Entry:
 
 def page(found: Sequence[Entry]) -> str:
     """The whole page."""
-    raw = {name: asset(name) for name in ("page.css", "catalogue.css", "catalogue.js")}
     shown = [column for column in COLUMNS if any(column.key in one.values for one in found)]
     heads = [
         element("th", "machine", scope="col", data_key="name"),
@@ -113,16 +111,13 @@ def page(found: Sequence[Entry]) -> str:
         id="machines",
     )
     filled = {
-        "style": raw["page.css"] + raw["catalogue.css"],
-        "script": raw["catalogue.js"],
         "count": str(len(found)),
         "kinds": Html("".join(element("option", kind) for kind in sorted({one.kind for one in found}))),
         "table": table,
         "meanings": Html("".join(element("dt", c.head) + element("dd", c.means) for c in shown)),
     }
-    template = asset("catalogue.html")
-    raw_parts = ("style", "script")
-    return Filled(template).substitute({k: v if k in raw_parts else html(v) for k, v in filled.items()})
+    styles = [asset(name) for name in ("page.css", "catalogue.css")]
+    return whole_page("catalogue", "The machines", filled, styles, {"script": asset("catalogue.js")})
 
 
 def row(one: Entry, columns: Sequence[Column]) -> Html:

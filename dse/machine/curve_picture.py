@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from dse.machine.axes import Axis
 from dse.machine.svg import Box, document, rectangle, text, width_of
 from hw.units import readable
 
 PLOT = Box(96, 76, 820, 470)
 WIDTH, HEIGHT = 1000, 640
-TICKS = (1, 2, 5)
 DOT = 6.0
 EXPLAINED = "modelled; a dot for each number of users; full: in time for both targets; hollow: late; line: the front"
 USER, ALL = "tokens_per_second_per_user", "tokens_per_second"
@@ -19,8 +18,8 @@ USER, ALL = "tokens_per_second_per_user", "tokens_per_second"
 
 def picture(title: str, curve: Sequence[Mapping[str, Any]], slowest: float) -> str:
     """curve.svg; `slowest` : tokens per second of a user that the target asks for."""
-    across = Axis.of([one[USER] for one in curve] + [slowest], PLOT.x, PLOT.right)
-    up = Axis.of([one[ALL] for one in curve], PLOT.bottom, PLOT.y)
+    across = wide_axis([one[USER] for one in curve] + [slowest], PLOT.x, PLOT.right)
+    up = wide_axis([one[ALL] for one in curve], PLOT.bottom, PLOT.y)
     front = [one for one in curve if one["best"]]
     shapes = [
         text(PLOT.x, 30, title, PLOT.width, 17, bold=True),
@@ -37,27 +36,9 @@ def picture(title: str, curve: Sequence[Mapping[str, Any]], slowest: float) -> s
     return document(WIDTH, HEIGHT, title, shapes)
 
 
-class Axis:
-    """Places of values by their logarithm, between two places of the picture."""
-
-    def __init__(self, low: float, high: float, first: float, last: float) -> None:
-        self.low, self.high, self.first, self.last = low, high, first, last
-
-    @classmethod
-    def of(cls, values: Sequence[float], first: float, last: float) -> Axis:
-        """An axis on which these values have some room on both sides."""
-        return cls(min(values) / 1.35, max(values) * 1.6, first, last)
-
-    def at(self, value: float) -> float:
-        """The place of a value."""
-        share = math.log(value / self.low) / math.log(self.high / self.low)
-        return self.first + share * (self.last - self.first)
-
-    def ticks(self) -> list[float]:
-        """Round values between the ends: 1, 2, 5 of each decade, or decades alone where there are many."""
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = TICKS if len(decades) <= 5 else TICKS[:1]
-        return [n * 10.0**d for d in decades for n in steps if self.low <= n * 10.0**d <= self.high]
+def wide_axis(values: Sequence[float], first: float, last: float) -> Axis:
+    """An axis by logarithms with room for words beside the marks."""
+    return Axis(min(values) / 1.35, max(values) * 1.6, first, last, log=True)
 
 
 def said(value: float) -> str:
@@ -66,17 +47,17 @@ def said(value: float) -> str:
     return f"{value * factor:.3g} {unit.removesuffix('x')}".strip()
 
 
-def ticks(across: Axis, up: Axis, said: Callable[[float], str] = said) -> list[str]:
-    """Lines and numbers of both axes, in the words of `said`."""
+def ticks(across: Axis, up: Axis, said: Callable[[float], str] = said, box: Box = PLOT) -> list[str]:
+    """Lines and numbers of both axes of a box, in the words of `said`."""
     shapes = []
     for value in across.ticks():
         x, words = across.at(value), said(value)
-        shapes.append(wall((x, PLOT.y), (x, PLOT.bottom), 'opacity="0.25"'))
-        shapes.append(text(x - width_of(words, 12) / 2, PLOT.bottom + 20, words, 60, 12, "pale"))
+        shapes.append(wall((x, box.y), (x, box.bottom), 'opacity="0.25"'))
+        shapes.append(text(x - width_of(words, 12) / 2, box.bottom + 20, words, 60, 12, "pale"))
     for value in up.ticks():
         y, words = up.at(value), said(value)
-        shapes.append(wall((PLOT.x, y), (PLOT.right, y), 'opacity="0.25"'))
-        shapes.append(text(PLOT.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
+        shapes.append(wall((box.x, y), (box.right, y), 'opacity="0.25"'))
+        shapes.append(text(box.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
     return shapes
 
 

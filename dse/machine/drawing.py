@@ -157,8 +157,8 @@ def keys(die: Box, areas: Figures) -> list[str]:
     for look, figure in named:
         words = f"{'other' if look == 'rest' else look} {told(figure)}"
         shapes.append(rectangle(Box(x, die.bottom + 30, 10, 10), look, 0, edge=True))
-        shapes.append(text(x + 15, die.bottom + 39, words, die.width / 2 - 20, 11, "pale"))
-        x += die.width / 2
+        shapes.append(text(x + 15, die.bottom + 39, words, width_of(words, 11), 11, "pale"))
+        x += max(die.width / 2, width_of(words, 11) + 25)
     return shapes
 
 

@@ -37,14 +37,32 @@ def best_point(points: list[dict[str, Any]], name: str, sense: str) -> dict[str,
 
 
 def best_words(name: str, sense: str, found: Mapping[str, Any]) -> str:
-    """Which point is the best by an objective, and what its time, energy, cost or carbon is made of."""
+    """Which point is the best by an objective, its size and price, what its time, energy, cost or carbon is made of."""
     section, what = PARTS.get(name, ("", ""))
     causes = sorted(found.get(section, {}).items(), key=lambda item: -item[1])[:2]
     limits = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
     chosen = ", ".join(v for v in labelled(found).values() if isinstance(v, str))
     words = f"{found['name']} ({chosen})" if chosen else found["name"]
     made = f"; its {what} is {limits}" if limits else ""
-    return f"The {'most' if sense == 'maximize' else 'least'} {name.replace('_', ' ')}: {words}{made}."
+    return (
+        f"The {'most' if sense == 'maximize' else 'least'} {name.replace('_', ' ')}: {words}{size_words(found)}{made}."
+    )
+
+
+def size_words(found: Mapping[str, Any]) -> str:
+    """How many chips a point has and what it costs to buy, as far as they are known."""
+    chips, price = found.get("chips"), found["metrics"].get("system_cost")
+    said = [f"{chips:,.0f} {'chip' if chips == 1 else 'chips'}"] if chips else []
+    said += [money(price)] if price else []
+    return f": {', '.join(said)}" if said else ""
+
+
+def money(price: float) -> str:
+    """US dollars in two or three digits: `820 USD`, `35,600 USD`, `1.2 million USD`."""
+    if price < 999_500:
+        return f"{float(f'{price:.3g}'):,.0f} USD"
+    factor, word = (1e6, "million") if price < 999.5e6 else (1e9, "billion")
+    return f"{float(f'{price / factor:.2g}'):,g} {word} USD"
 
 
 def labelled(point: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.machine.curve_picture import Axis, said, wall
+from dse.machine.axes import Axis
+from dse.machine.curve_picture import said, ticks, wall, wide_axis
 from dse.machine.svg import Box, document, rectangle, text, width_of
 
 WIDTH, PANEL, GAP = 1000, 420.0, 96.0
@@ -42,33 +43,19 @@ def panel(box: Box, one: Mapping[str, Any]) -> list[str]:
     dots = [dot for dot in one["operators"] if dot["rate"] > 0]
     read = {dot["tier"] for dot in dots}
     ridges = [one["peaks"][0] / tier["sustained"] for tier in one["tiers"] if tier["name"] in read]
-    across = Axis.of([*ridges, *(dot["intensity"] for dot in dots if dot["intensity"])], box.x, box.right)
+    across = wide_axis([*ridges, *(dot["intensity"] for dot in dots if dot["intensity"])], box.x, box.right)
     least = min(tier["sustained"] for tier in one["tiers"]) * across.low
-    up = Axis.of([least * 1.4, one["peaks"][0], *(dot["rate"] for dot in dots)], box.bottom, box.y)
+    up = wide_axis([least * 1.4, one["peaks"][0], *(dot["rate"] for dot in dots)], box.bottom, box.y)
     words = f"{one['pass']}, {one['seconds'] * 1e3:.3g} ms"
     return [
         text(box.x, box.y - 8, words, 400, 13, bold=True),
         rectangle(box, "even", 0),
-        *lines(box, across, up),
+        *ticks(across, up, box=box),
         *roofs(box, one, across, up),
         *(circle(dot, box, across, up) for dot in sorted(dots, key=lambda dot: -dot["share"])),
         text(box.x + box.width / 2 - 80, box.bottom + 40, "operations per byte", 300, 12),
         text(box.x - 80, box.y - 8, "op/s", 60, 12),
     ]
-
-
-def lines(box: Box, across: Axis, up: Axis) -> list[str]:
-    """Lines and numbers of both axes."""
-    shapes = []
-    for value in across.ticks():
-        x, words = across.at(value), said(value)
-        shapes.append(wall((x, box.y), (x, box.bottom), 'opacity="0.25"'))
-        shapes.append(text(x - width_of(words, 12) / 2, box.bottom + 20, words, 60, 12, "pale"))
-    for value in up.ticks():
-        y, words = up.at(value), said(value)
-        shapes.append(wall((box.x, y), (box.right, y), 'opacity="0.25"'))
-        shapes.append(text(box.x - 8 - width_of(words, 12), y + 4, words, 60, 12, "pale"))
-    return shapes
 
 
 def roofs(box: Box, one: Mapping[str, Any], across: Axis, up: Axis) -> list[str]:

@@ -22,7 +22,9 @@ def causes(view: Mapping[str, Any]) -> Html:
     """A table for each measure: its total and its parts at every point and baseline."""
     machines = [*view["points"], *view["baselines"]]
     found = [_measure(view, section, machines) for section in view["measures"]]
-    return Html("".join(found) or element("p", "The parts were not recorded.", class_="aside"))
+    if not any(found):
+        return element("p", "The parts were not recorded.", class_="aside")
+    return _folded("All points as tables, cause by cause", Html("".join(found)))
 
 
 def _measure(view: Mapping[str, Any], section: str, machines: Sequence[Mapping[str, Any]]) -> Html:
@@ -46,7 +48,7 @@ def _measure(view: Mapping[str, Any], section: str, machines: Sequence[Mapping[s
     ]
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows), class_="small")
     means = element("ul", *(_meaning(name, text) for name, text in names.items() if text), class_="meanings")
-    return _folded(f"{TITLES[section]} by cause, of every point", means + framed(table, TITLES[section]))
+    return Html(element("h3", f"{TITLES[section]} by cause") + means + framed(table, TITLES[section]))
 
 
 def _meaning(name: str, text: str) -> Html:
@@ -58,7 +60,8 @@ def _meaning(name: str, text: str) -> Html:
 
 def moves(view: Mapping[str, Any]) -> Html:
     """What 10 % more of a number does to each objective, a table each, of every point whose slopes were taken."""
-    return Html("".join(_moves(view["sensitivity"], name) for name in view["objectives"]))
+    found = "".join(_moves(view["sensitivity"], name) for name in view["objectives"])
+    return _folded("What moves each point, as tables", Html(found)) if found else Html("")
 
 
 def _moves(found: Mapping[str, Any], objective: str) -> Html:
@@ -82,11 +85,11 @@ def _moves(found: Mapping[str, Any], objective: str) -> Html:
     ]
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows), class_="small")
     title = f"What moves {words(objective)}, by the slopes of each point; the largest eight"
-    return _folded(title, framed(table, title))
+    return Html(element("h3", title) + framed(table, title))
 
 
 def _folded(title: str, inside: str) -> Html:
-    return element("details", element("summary", title), Html(inside))
+    return element("details", element("summary", title), Html(inside), class_="fold")
 
 
 def percent(share: float) -> str:

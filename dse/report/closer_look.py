@@ -43,7 +43,7 @@ STYLE = """
 .rooflines figcaption { margin-bottom: .8rem; }
 .closely .last, #details-of-point .last { min-width: 15rem; }
 .closely .rooflines .last, #details-of-point .rooflines .last { min-width: 0; }
-.load-line { fill: none; stroke-linejoin: round; }
+.load-line { fill: none; stroke-linejoin: round; cursor: pointer; }
 .mark.load .symbol { stroke-width: 2; }
 .roof { fill: none; stroke: var(--muted); stroke-width: 1.6; }
 .roof-name { font-size: 12px; paint-order: stroke; stroke: var(--ground); stroke-width: 3px; }
@@ -51,13 +51,21 @@ STYLE = """
 .operator:focus-visible, .operator:hover { stroke-width: 3; }
 .bills { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
 .bills > div { min-width: 0; max-width: 100%; }
-.legend button.line { display: inline-flex; align-items: center; gap: .4rem; padding: .1rem .45rem; font-size: .85rem; }
-.legend button.line[aria-pressed=false] { opacity: .45; text-decoration: line-through; }
-.legend button.line svg { width: 1.6rem; height: .6rem; }
-@media (max-width: 40rem) {
+.legend .line { display: inline-flex; align-items: center; gap: .4rem; font-size: .85rem; }
+.legend button.line { padding: .1rem .45rem; }
+.legend button.line[aria-pressed=true] { border-color: var(--ink); }
+.legend button.line[aria-pressed=false] { color: var(--muted); }
+.legend .line svg { width: 1.6rem; height: .6rem; }
+.closely > .body, .versus > div { container-type: inline-size; min-width: 0; }
+@container (max-width: 40rem) {
   .drawing .narrow { display: block; }
   .drawing .wide { display: none; }
 }
+.versus { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1rem 2.5rem; }
+.versus.across { grid-template-columns: minmax(0, 1fr); }
+.versus > div > h4 { margin-top: .8rem; }
+.versus .rooflines { grid-template-columns: minmax(0, 1fr); }
+@media screen { .js .closely { display: none; } }
 """
 
 
@@ -68,12 +76,16 @@ def details_section(study: Mapping[str, Any]) -> Html:
         return element("p", "No machine of this study was looked at closely.", class_="aside")
     named = {one["name"]: one for one in points_of(study)}
     blocks = [block(name, named[name], one) for name, one in found.items() if name in named]
-    return Html(element("p", limited(study), class_="aside") + CHART + "".join(blocks))
+    one_by_one = element("h3", "One by one", class_="without-script") + element(
+        "p", limited(study), class_="aside without-script"
+    )
+    return Html(CHART + one_by_one + "".join(blocks))
 
 
-CHART = Html("""<h3>Throughput against interactivity</h3>
-<form class="controls needs-script" autocomplete="off"><div class="control"><label for="curves-per">Up</label>
+CHART = Html("""<form class="controls needs-script" autocomplete="off">
+<div class="control"><label for="curves-per">Up</label>
 <select id="curves-per"></select></div></form>
+<h3 class="needs-script">Throughput against interactivity</h3>
 <figure class="needs-script"><div id="curves-plot" class="plot"></div>
 <div id="curves-legend" class="legend"></div><figcaption id="curves-line"></figcaption></figure>""")
 
@@ -100,8 +112,14 @@ def limited(study: Mapping[str, Any]) -> str:
 def block(name: str, point: Mapping[str, Any], one: Mapping[str, Any]) -> Html:
     """Everything about one machine."""
     chips = f"{one['chips']:,.0f} chips" if one["chips"] != 1 else "one chip"
-    parts = (_drawing(name), _rooflines, _curve(point), _mappings, _bill, _sources, _absent)
-    inner = "".join(shown(part, one) for part in parts)
+    curve = _curve(point)
+    parts = (_absent, _drawing(name), _rooflines, curve, _mappings, _bill, _sources)
+    wide = (curve, _mappings, _sources)  # tables that have no room beside each other
+    inner = "".join(
+        element("div", Html(told), class_="part across" if part in wide else "part")
+        for part in parts
+        if (told := shown(part, one))
+    )
     summary = element("summary", name, " ", element("small", chips))
     return element("details", summary, element("div", Html(inner), class_="body"), class_="closely", data_details=name)
 

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from dse.machine.axes import Axis
+from dse.machine.svg import width_of
 from dse.report.assets.markup import Html, element, number, words
 
 WIDTH, HEIGHT = 960.0, 500.0
 LEFT, RIGHT, TOP, BOTTOM = 84.0, 946.0, 12.0, 446.0
-STEPS = (1, 2, 5)
-LOG_FROM = 20.0  # ratio of the ends from which an axis is logarithmic
 FONT = 12.0
 Box = tuple[float, float, float, float]
-
-
-class Axis(NamedTuple):
-    """Places of values from low to high along pixels."""
-
-    low: float
-    high: float
-    log: bool
-    start: float
-    end: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], start: float, end: float) -> Axis:
-        """An axis on which these values have some room on both sides."""
-        low, high = min(values, default=0.0), max(values, default=1.0)
-        if low > 0 and high / low > LOG_FROM:
-            pad = (high / low) ** 0.06
-            return cls(low / pad, high * pad, True, start, end)
-        pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-        return cls(low - pad, high + pad, False, start, end)
-
-    def at(self, value: float) -> float:
-        """The place of a value."""
-        low, high, size = (math.log(one) if self.log else one for one in (self.low, self.high, value))
-        return round(self.start + (size - low) / (high - low) * (self.end - self.start), 1)
-
-    def ticks(self) -> list[float]:
-        """Round values between the ends."""
-        if not self.log:
-            decade = 10.0 ** math.floor(math.log10((self.high - self.low) / 6))
-            step = next(n * decade for n in (1, 2, 5, 10) if n * decade * 7 >= self.high - self.low)
-            return [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = STEPS if len(decades) <= 5 else STEPS[:1]
-        return [n * 10.0**d for d in decades for n in steps if self.low <= n * 10.0**d <= self.high]
 
 
 def drawing(view: Mapping[str, Any]) -> Html:
@@ -139,17 +103,26 @@ def mark(one: Mapping[str, Any], place: tuple[float, float], base: bool) -> Html
 
 
 def names(shown: Sequence[Mapping[str, Any]], places: Sequence[tuple[float, float]], base: set[str]) -> list[Html]:
-    """Names where nothing else stands; those of baselines always, where least is covered."""
+    """Names where nothing else stands, those of baselines first; what has no room is named in the table alone."""
     taken: list[Box] = [(x - 8, y - 8, x + 8, y + 8) for x, y in places]
     found = []
     for i in sorted(range(len(shown)), key=lambda one: shown[one]["name"] not in base):
         name, (x, y) = shown[i]["name"], places[i]
-        length = 0.56 * FONT * len(name) + 2
+        length = width_of(name, FONT)
         spots = [(10, 4), (-10 - length, 4), (-length / 2, -11), (-length / 2, 20), (8, -9), (-8 - length, 17)]
+        if name in base:
+            spots += [
+                (-length / 2, -26),
+                (-length / 2, 35),
+                (10, -24),
+                (-10 - length, -24),
+                (10, 32),
+                (-10 - length, 32),
+            ]
         boxes = [(x + dx, y + dy - FONT, x + dx + length, y + dy + 3) for dx, dy in spots]
         costs = [crowding(box, [*taken[:i], *taken[i + 1 :]]) for box in boxes]
         best = costs.index(min(costs))
-        if costs[best] and name not in base:
+        if costs[best]:
             continue
         taken.append(boxes[best])
         found.append(text(x + spots[best][0], y + spots[best][1], name, "base" if name in base else ""))

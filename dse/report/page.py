@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from dse.report.assets.markup import (
@@ -19,11 +18,11 @@ from dse.report.assets.markup import (
     embedded,
     framed,
     head,
-    html,
     listing,
     number,
     numeric,
     pairs,
+    whole_page,
     words,
 )
 from dse.report.assets.view import view_of, whole
@@ -34,7 +33,17 @@ from dse.report.front import drawing, legend, line
 from dse.report.mappings import mappings
 
 WANTED = {"maximize": "more", "minimize": "less"}
-SCRIPTS = ("charts.js", "front.js", "parallel.js", "bars.js", "tables.js", "curves.js", "roofline.js", "page.js")
+SCRIPTS = (
+    "charts.js",
+    "labels.js",
+    "front.js",
+    "parallel.js",
+    "bars.js",
+    "tables.js",
+    "curves.js",
+    "roofline.js",
+    "page.js",
+)
 
 
 def write_report(path: Path, study: dict[str, Any]) -> None:
@@ -43,13 +52,9 @@ def write_report(path: Path, study: dict[str, Any]) -> None:
     study = whole(study)
     view = view_of(study)
     parts = _head_parts(study) | _front_parts(view) | _table_parts(study, view)
-    raw = {
-        "style": asset("page.css") + details_style(),
-        "data": embedded(view | {"details": details_view(study)}),
-        "script": "".join(map(asset, SCRIPTS)),
-    }
-    page = Template(asset("page.html")).substitute({name: html(part) for name, part in parts.items()} | raw)
-    Path(path).write_text(page, encoding="utf-8")
+    raw = {"data": embedded(view | {"details": details_view(study)}), "script": "".join(map(asset, SCRIPTS))}
+    title = f"{parts['title']}, a study of inferscape"
+    Path(path).write_text(whole_page("page", title, parts, [asset("page.css"), details_style()], raw), encoding="utf-8")
 
 
 def _head_parts(study: dict[str, Any]) -> dict[str, str]:
@@ -82,6 +87,8 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "table_line": _shared(points, view["parameters"]),
         "front_table": _front_table(view) if points else element("p", "There is no point to list.", class_="aside"),
         "baselines": _baselines(view) if view["baselines"] else element("p", "The study names none.", class_="aside"),
+        "baselines_line": f"All quantities of {_counted(view['baselines'], 'baseline')}, side by side",
+        "mappings_line": f"Of {_counted(study.get('mappings', []), 'best point')}, and why the next ones lose",
         "mappings": mappings(study.get("mappings", [])),
         "details": details_section(study),
         "causes": causes(view),
@@ -89,6 +96,10 @@ def _table_parts(study: dict[str, Any], view: dict[str, Any]) -> dict[str, str]:
         "assumptions_line": kinds(study["assumptions"]),
         "assumptions": assumptions(study["assumptions"]),
     }
+
+
+def _counted(items: Sequence[Any], name: str) -> str:
+    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
 # The head and the foot of the page.

@@ -30,6 +30,7 @@ from dse.problem.space import Files
 from dse.report.baselines import baselines
 from dse.report.counterparts import area_columns, area_shares, complete
 from dse.report.details import Kept, add_details
+from dse.report.details_parts import chips
 from dse.report.tables import show, write_front
 from dse.run.bars import activity, along
 from dse.run.near import nearest
@@ -210,12 +211,14 @@ def design_point(
     found = problem.template(problem.space.structures(designs[row : row + 1])[0])
     answers = point(columns, row, found.tiers, found.tiers_beside)
     extra = design_overrides(problem, designs[row]) + mapping_overrides(answers["mapping"], problem.wanted.batch > 0)
+    candidate = concrete(problem, designs[row])
     return answers | {
         "name": name,
-        "area_shares": area_shares(concrete(problem, designs[row])),
+        "chips": chips(candidate),
+        "area_shares": area_shares(candidate),
         "parameters": displayed(problem, designs[row]),
         "command": rebuild(session.experiment, session.overrides, session.folders, extra),
-        "violations": in_words(missing(concrete(problem, designs[row]), answers, goals.constraints)),
+        "violations": in_words(missing(candidate, answers, goals.constraints)),
         "codes": {p.key: float(code) for p, code in zip(problem.space.parameters, designs[row], strict=True)},
         "equal": equal_choices(problem, designs, row, goals.equals(columns, row)),
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dse.evaluation.metrics import SECTIONS, more_is_better
-from dse.machine.curve_picture import HEIGHT, PLOT, WIDTH, Axis, line, ticks
+from dse.machine.curve_picture import HEIGHT, PLOT, WIDTH, line, ticks, wide_axis
 from dse.machine.svg import document, rectangle, text, width_of
 
 LOOKS = ("tier0", "tier1", "link", "tier2", "tier3", "engine", "rest", "odd")
@@ -110,8 +110,8 @@ def picture(title: str, rows: Rows, across: Column, up: Column, lines: Column) -
     names = list(dict.fromkeys(row[lines.key] for row in rows))
     chosen = [best([row for row in rows if row[lines.key] == name], across.key, up.key) for name in names]
     drawn = [row for rows_of in chosen for row in rows_of]
-    right = Axis.of([row[across.key] for row in drawn], PLOT.x, PLOT.right)
-    upward = Axis.of([row[up.key] for row in drawn], PLOT.bottom, PLOT.y)
+    right = wide_axis([row[across.key] for row in drawn], PLOT.x, PLOT.right)
+    upward = wide_axis([row[up.key] for row in drawn], PLOT.bottom, PLOT.y)
     shapes = [
         text(PLOT.x, 30, f"{title}: {up.words}", PLOT.width, 17, bold=True),
         text(PLOT.x, 54, EXPLAINED, PLOT.width, 12, "pale"),

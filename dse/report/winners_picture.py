@@ -4,47 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from xml.sax.saxutils import escape
 
+from dse.machine.axes import Axis
+from dse.machine.svg import width_of
 from dse.report.winners import Cells, Trials, unit_of
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, FOOT = 290, 230, 66, 84, 62, 46  # of a panel and of what is around it
 COLOURS = ("#2f6db5", "#c8562b", "#3f8f55", "#7d4ba0", "#a8851c", "#4b5a68")
-TICKS = (1, 2, 5)
+ROOM = 0.08  # of an axis, on both sides of its values
 
 
-class Axis(NamedTuple):
-    """Places of values between two ends, by their logarithm where all are positive."""
-
-    low: float
-    high: float
-    first: float
-    last: float
-
-    @classmethod
-    def of(cls, values: Sequence[float], first: float, last: float, room: float = 0.08) -> Axis:
-        """An axis on which these values have some room on both sides."""
-        logs = [math.log10(v) for v in values] if min(values) > 0 else list(values)
-        spare = room * (max(logs) - min(logs) or 1.0)
-        low, high = min(logs) - spare, max(logs) + spare
-        return cls(10.0**low, 10.0**high, first, last) if min(values) > 0 else cls(low, high, first, last)
-
-    def at(self, value: float) -> float:
-        """The place of a value."""
-        low, high, here = (
-            map(math.log10, (self.low, self.high, value)) if self.low > 0 else (self.low, self.high, value)
-        )
-        return self.first + (here - low) / (high - low) * (self.last - self.first)
-
-    def ticks(self) -> list[float]:
-        """Round values between the ends."""
-        if self.low <= 0:
-            step = 10.0 ** math.floor(math.log10(self.high - self.low))
-            return [n * step for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        steps = TICKS if len(decades) <= 4 else TICKS[:1]
-        return [n * 10.0**d for d in decades for n in steps if self.low <= n * 10.0**d <= self.high]
+def along(values: Sequence[float], first: float, last: float, room: float = ROOM) -> Axis:
+    """An axis of these values, by their logarithm where all are positive."""
+    return Axis.of(values, first, last, room, log=min(values) > 0)
 
 
 def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, panels: str) -> str:
@@ -55,16 +29,17 @@ def draw(trials: Trials, cells: Cells, metric: str, lines: str, across: str, pan
     places = list(dict.fromkeys(place for _, place, _ in cells))
     named = isinstance(places[0], str)
     spots: dict[Any, float] = {place: i + 1.0 if named else place for i, place in enumerate(places)}
-    out = Axis.of([spots[place] for place in places], 0, WIDTH)
+    out = along([spots[place] for place in places], 0, WIDTH)
+    numbers = [(out.at(spots[place]), trials.told(across, place)) for place in places]
     title = f"{trials.title}: best {metric.replace('_', ' ')}{f', {unit}' if unit else ''} (modelled)"
     shapes = [
         said(LEFT, 24, title, size=15),
         legend([f"{lines.rpartition('/')[2].rpartition('.')[2]} {trials.told(lines, one)}" for one in options]),
     ]
     for column, panel in enumerate(groups):
-        up = Axis.of([value * factor for (of, _, _), value in cells.items() if of == panel], HEIGHT, 0)
+        up = along([value * factor for (of, _, _), value in cells.items() if of == panel], HEIGHT, 0)
         name = f"{panels} {trials.told(panels, panel)}" if panels else ""
-        words = [said(0, -8, name, size=12), *frame(trials, across, places, spots, out, up)]
+        words = [said(0, -8, name, size=12), *frame(up, numbers, across)]
         for colour, line in zip(COLOURS * len(options), options, strict=False):
             points = [(p, cells[panel, p, line]) for p in places if (panel, p, line) in cells]
             words += drawn([(out.at(spots[p]), up.at(v * factor)) for p, v in points], colour)
@@ -96,21 +71,21 @@ def legend(options: Sequence[str]) -> str:
     return "\n".join(words)
 
 
-def frame(trials: Trials, across: str, places: Sequence[Any], spots: Any, out: Axis, up: Axis) -> list[str]:
-    """The box of a panel with the numbers of both axes."""
+def frame(up: Axis, places: Sequence[tuple[float, str]], title: str) -> list[str]:
+    """The box of a panel with the numbers of both axes; places : of the numbers across, and what they are."""
     words = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#999"/>']
     for value in up.ticks():
         y = up.at(value)
         words.append(f'<line x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e3e3e3"/>')
-        words.append(said(-6, y + 4, f"{value:,.6g}", "end", 10))
+        words.append(said(-6, y + 4, f"{value:,.10g}", "end", 10))
     free = -math.inf
-    for place in places:
-        x, name = out.at(spots[place]), trials.told(across, place)
+    for x, name in places:
         words.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT}" y2="{HEIGHT + 4}" stroke="#999"/>')
-        if x - 3 * len(name) > free:  # names do not run into each other
+        half = width_of(name, 10) / 2
+        if x - half > free:  # names do not run into each other
             words.append(said(x, HEIGHT + 17, name, "middle", 10))
-            free = x + 3 * len(name) + 4
-    return [*words, said(WIDTH / 2, HEIGHT + 36, across, "middle")]
+            free = x + half + 2
+    return [*words, said(WIDTH / 2, HEIGHT + 36, title, "middle")]
 
 
 def drawn(points: Sequence[tuple[float, float]], colour: str) -> list[str]:

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dse.machine.axes import Axis
 from dse.machine.svg import Box, document, rectangle, text
 from hw.units import readable
 
 WIDTH, HEIGHT, LEFT, TOP, GAP, BETWEEN = 470, 240, 62, 84, 96, 74  # of a panel, and around it
 BLUE, RED, GREEN = "#3b7fc4", "#d0593a", "#3f9d63"
-TICKS = 5
 LEAST = 1e-6  # s, the shortest that a logarithmic axis shows
-
-
-class Axis(NamedTuple):
-    """A range of values on `length` pixels."""
-
-    low: float
-    high: float
-    length: float
-    log: bool = False
-
-    def at(self, value: float) -> float:
-        """Pixels from the low end."""
-        low, high, value = ((math.log(max(x, LEAST)) if self.log else x) for x in (self.low, self.high, value))
-        return self.length * min(max((value - low) / (high - low or 1.0), 0.0), 1.0)
-
-    def ticks(self) -> list[float]:
-        """Round values in the range: powers of ten and their halves, or steps of 1, 2, 5."""
-        if self.log:
-            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            many = math.log10(self.high / self.low) > 3
-            every = [f * 10.0**d for d in decades for f in ((1,) if many else (1, 2, 5))]
-            return [tick for tick in every if self.low <= tick <= self.high]
-        rough = (self.high - self.low) / TICKS or 1.0
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(f * power for f in (1, 2, 5, 10) if f * power >= rough)
-        return list(np.arange(math.ceil(self.low / step), math.floor(self.high / step + 1e-9) + 1) * step)
 
 
 class Line(NamedTuple):
@@ -79,7 +52,7 @@ def latency(title: str, name: str, result: Mapping[str, Any]) -> str:
     target = result["targets"][name]
     low, high = min(seconds[1], target), max(seconds[-1], target)
     low = max(low, high * 1e-4, LEAST)
-    x, y = Axis(low / 1.2, high * 1.2, WIDTH, log=True), Axis(0, 1, HEIGHT)
+    x, y = Axis(low / 1.2, high * 1.2, 0, WIDTH, log=True), Axis(0, 1, HEIGHT, 0)
     within = float(np.interp(target, seconds, shares))
     heads = f"{title}: {within:.1%} within the target"
     return axes(heads, x, y, lambda v: _seconds(v), lambda v: f"{v:.0%}") + marked(x, target, "target") + curves(
@@ -93,7 +66,7 @@ def load(result: Mapping[str, Any]) -> str:
         return frame("no request was served")
     time = np.asarray(line["time"])
     top = max(float(np.max(line["in_flight"])), float(np.max(line["waiting"])), 1.0)
-    x, y = Axis(float(time[0]), float(time[-1]), WIDTH), Axis(0, top * 1.08, HEIGHT)
+    x, y = Axis(float(time[0]), float(time[-1]), 0, WIDTH), Axis(0, top * 1.08, HEIGHT, 0)
     lines = [
         Line("in flight", time, line["in_flight"], BLUE),
         Line("waiting", time, line["waiting"], RED),
@@ -107,8 +80,8 @@ def rates(result: Mapping[str, Any]) -> str:
     if not found or not found["tried"]:
         return frame("no other rates were simulated")
     pairs = np.array(found["tried"], dtype=float)
-    x = Axis(pairs[0, 0] / 1.2, pairs[-1, 0] * 1.2, WIDTH, log=True)
-    y = Axis(0, 1, HEIGHT)
+    x = Axis(pairs[0, 0] / 1.2, pairs[-1, 0] * 1.2, 0, WIDTH, log=True)
+    y = Axis(0, 1, HEIGHT, 0)
     title = f"share that meets both targets; largest rate {found['rate']:.4g} requests/s"
     line = Line("attainment", pairs[:, 0], pairs[:, 1], GREEN, dots=True)
     mark = marked(x, found["rate"], "largest") if found["rate"] else ""
@@ -128,7 +101,7 @@ def axes(title: str, x: Axis, y: Axis, x_words: Any, y_words: Any) -> str:
         words.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y2="{HEIGHT}" class="edge" opacity="0.25"/>')
         words.append(label(at, HEIGHT + 16, x_words(tick), "middle"))
     for tick in y.ticks():
-        at = HEIGHT - y.at(tick)
+        at = y.at(tick)
         words.append(f'<line x2="{WIDTH}" y1="{at:.1f}" y2="{at:.1f}" class="edge" opacity="0.25"/>')
         words.append(label(-7, at + 4, y_words(tick), "end"))
     return "\n".join(words)
@@ -140,7 +113,7 @@ def label(x: float, y: float, words: str, anchor: str) -> str:
 
 def marked(x: Axis, value: float, words: str) -> str:
     """A dashed line at a value, named at its foot."""
-    at = x.at(value)
+    at = x.at(x.nearest(value))
     anchor, side = ("end", -5) if at > WIDTH / 2 else ("start", 5)
     return f'<line x1="{at:.1f}" x2="{at:.1f}" y2="{HEIGHT}" stroke="{RED}" stroke-dasharray="5 4"/>' + label(
         at + side, HEIGHT - 8, words, anchor
@@ -151,7 +124,7 @@ def curves(x: Axis, y: Axis, lines: Sequence[Line], names: bool = True) -> str:
     """The curves, with a key where there are several."""
     words = []
     for i, line in enumerate(lines):
-        points = [(x.at(a), HEIGHT - y.at(b)) for a, b in zip(line.x, line.y, strict=True)]
+        points = [(x.at(x.nearest(a)), y.at(y.nearest(b))) for a, b in zip(line.x, line.y, strict=True)]
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
         words.append(f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="1.8"/>')
         if line.dots:

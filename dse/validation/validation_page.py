@@ -6,10 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
-from string import Template
 from typing import Any
 
-from dse.report.assets.markup import Html, asset, element, framed, html, words
+from dse.report.assets.markup import Html, asset, element, framed, whole_page, words
 from dse.run.console import digits
 from dse.validation.validate import EXCLUDED, FITTED, Row, Validation, reasons
 
@@ -36,9 +35,8 @@ def page(found: Validation, content: Mapping[str, Any]) -> str:
         "tables": Html("".join(errors_table(name, groups) for name, groups in content["groups"].items())),
         "skipped": skipped_table(found.rows),
     }
-    style = "".join(asset(name) for name in ("page.css", "validation.css"))
-    template = Template(asset("validation.html"))
-    return template.substitute({name: html(part) for name, part in parts.items()} | {"style": style})
+    styles = [asset(name) for name in ("page.css", "validation.css")]
+    return whole_page("validation", f"Validation: {content['suite']}", parts, styles)
 
 
 def headline(content: Mapping[str, Any]) -> list[str]:

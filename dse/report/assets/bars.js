@@ -188,7 +188,7 @@ function drawOverview() {
   const first = study.objectives[0];
   const width = plot.clientWidth;
   const thin = bars.length > 30;
-  const [step, left] = [thin ? 15 : 25, narrow() ? 96 : 130];
+  const [step, left] = [thin ? 15 : 23, narrow() ? 96 : 130];
   const rows = bars.flatMap((point, i) => {
     const y = 4 + i * step;
     const row = svg("g", { class: `bar-row${point.name === state.selected ? " picked" : ""}${passes(point) ? "" : " out"}` },

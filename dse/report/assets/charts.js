@@ -67,6 +67,9 @@ function scaleOf([low, high], log, start, end) {
   return { at, back, low, high, log, ticks: (room) => (log ? logSteps(low, high, room) : evenTicks(low, high, room)) };
 }
 
+/* Whether an axis between these values is logarithmic. */
+const manyfold = (low, high) => low > 0 && high / low > study.log_from;
+
 /* The ends of an axis on which values have some room. */
 function domainOf(values, log, room = 0.06) {
   if (!values.length) return [0, 1];
@@ -151,7 +154,7 @@ function colouring(choice) {
   }
   const numbers = known.map(Number);
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-  const log = low > 0 && high / low > 20;
+  const log = manyfold(low, high);
   const share = (size) => (high === low ? 0.5 : log ? Math.log(size / low) / Math.log(high / low) : (size - low) / (high - low));
   return { title, kinds: [], ends: [low, high], kind: () => 0, of: (point) => {
     const size = value(point);

@@ -19,7 +19,7 @@ const mayLog = (name) => framed(name).every((value) => value > 0);
 
 function wantsLog(name) {
   const values = framed(name);
-  return values.length > 0 && Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) > 20;
+  return values.length > 0 && manyfold(Math.min(...values), Math.max(...values));
 }
 
 /* The axes of the chart in a frame of so many pixels. */
@@ -143,29 +143,15 @@ function focusMark(name, panel) {
   marks.find((one) => one.dataset.name === name)?.focus();
 }
 
-/* Names where nothing else stands; those of baselines and of the selected point always, where least is covered. */
+/* Names of the selected point, of baselines and of the rest, in this order, as far as they have room. */
 function names(shown, axes) {
-  const small = narrow() ? 11 : 12;
-  const places = shown.map((point) => [axes.x.at(point.metrics[state.x]), axes.y.at(point.metrics[state.y])]);
-  const taken = places.map(([a, b]) => [a - 8, b - 8, a + 8, b + 8]);
+  const place = (point) => [axes.x.at(point.metrics[state.x]), axes.y.at(point.metrics[state.y])];
   const rank = (point) => (point.name === state.selected ? 0 : BASE.has(point) ? 1 : 2);
-  const order = shown.map((point, i) => i).sort((i, k) => rank(shown[i]) - rank(shown[k]));
-  const over = (one, other) => Math.max(0, Math.min(one[2], other[2]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[1], other[1]));
-  return order.flatMap((i) => {
-    const [[a, b], length] = [places[i], wide(shown[i].name, small) + 2];
-    const spots = [[10, 4], [-10 - length, 4], [-length / 2, -11], [-length / 2, 20], [8, -9], [-8 - length, -9], [8, 17], [-8 - length, 17],
-                   [-length / 2, -24], [-length / 2, 33], [14, -22], [-14 - length, -22], [14, 30], [-14 - length, 30], [-12, 19], [-12, -11], [12 - length, 19], [12 - length, -11]];
-    const boxes = spots.map(([dx, dy]) => [a + dx - 1, b + dy - small + 1, a + dx + length + 1, b + dy + 3]);
-    const inside = (box) => box[0] >= axes.left + 2 && box[2] <= axes.right && box[1] >= axes.top && box[3] <= axes.bottom - 2;
-    const cost = (box) => taken.reduce((sum, other, k) => sum + (k === i ? 0 : over(box, other)), 0) + (inside(box) ? 0 : 1e5);
-    const costs = boxes.map(cost);
-    const far = ([dx, dy]) => Math.abs(dy - 4) > 18;
-    const least = costs.reduce((best, sum, k) => (sum + (far(spots[k]) ? 60 : 0) < costs[best] + (far(spots[best]) ? 60 : 0) ? k : best), 0);
-    if (costs[least] > 0 && rank(shown[i]) > 1) return [];
-    taken.push(boxes[least]);
-    return [text(a + spots[least][0], b + spots[least][1], shown[i].name,
-                 { class: `name${BASE.has(shown[i]) ? " base" : ""}${shown[i].name === state.selected ? " picked" : ""}`, "font-size": small })];
-  });
+  const wanted = [...shown].sort((a, b) => rank(a) - rank(b)).map((point) => ({
+    at: [place(point)], words: point.name, bold: rank(point) === 0, far: rank(point) < 2, first: rank(point) === 0,
+    cls: `name${BASE.has(point) ? " base" : ""}${rank(point) === 0 ? " picked" : ""}` }));
+  const blocks = shown.map(place).map(([a, b]) => [a - 7, b - 7, a + 7, b + 7]);
+  return placed(wanted, axes, blocks, narrow() ? 11 : 12);
 }
 
 const shownIn = new WeakMap(); // panel -> the points and baselines that it shows
@@ -218,7 +204,7 @@ function drawFront() {
   const plot = $("front-plot");
   const had = document.activeElement?.closest?.("#front-plot .mark");
   const place = had ? [...plot.querySelectorAll("svg")].indexOf(had.closest("svg")) : 0;
-  const [two, whole, height] = [small(), plot.clientWidth, narrow() ? 400 : 540];
+  const [two, whole, height] = [small(), plot.clientWidth, narrow() ? 400 : 500];
   const side = two && whole >= 900;
   const panels = [panel(side ? Math.floor(0.55 * whole) : whole, height, "front-clip")];
   if (two) panels.push(within("front", () => panel(side ? Math.floor(0.45 * whole) - 12 : whole, height, "near-clip")));

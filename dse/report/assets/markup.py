@@ -5,18 +5,36 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 ASSETS = Path(__file__).resolve().parent
 DASH = "\u2013"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:"
+SCRIPTED = Template('<script>document.documentElement.classList.add("js");</script>\n$body')
 
 
 def asset(name: str) -> str:
     """A style, script or page that lies beside this file."""
     return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def whole_page(
+    kind: str, title: str, parts: Mapping[str, Any], styles: Sequence[str], raw: Mapping[str, str] | None = None
+) -> str:
+    """A page that loads nothing from elsewhere: the frame of all pages around the body KIND.html, its places filled.
+
+    parts : escaped unless they are markup; styles : style sheets; raw : data and scripts, without which none may run.
+    """
+    places = {name: html(part) for name, part in parts.items()} | dict(raw or {})
+    body = Template(asset(f"{kind}.html")).substitute(places)
+    filled = {"policy": POLICY, "title": html(title), "style": "\n".join(styles), "kind": kind, "body": body}
+    if raw:
+        filled |= {"policy": f"{POLICY}; script-src 'unsafe-inline'", "body": SCRIPTED.substitute(body=body)}
+    return Template(asset("frame.html")).substitute(filled)
 
 
 class Html(str):

@@ -176,7 +176,7 @@ function drawAll() {
   if (wasDrawn.front) { drawFront(); drawLegend(); }
   drawOverviewIfAny();
   const point = machine(state.selected);
-  if (point) { drawCauses(point); drawTornado(point); drawRooflines(point.name); }
+  if (point) { drawCauses(point); drawTornado(point); drawRooflines(); }
   drawCurves();
 }
 
@@ -194,7 +194,7 @@ function startSelected() {
   state.against = (study.baselines.filter((base) => base.feasible).at(-1) ?? study.baselines[0])?.name ?? null;
   $("against").value = state.against ?? "";
   $("pick").addEventListener("change", (event) => select(event.target.value));
-  $("against").addEventListener("change", (event) => { state.against = event.target.value; showPoint(machine(state.selected)); });
+  $("against").addEventListener("change", (event) => { state.against = event.target.value; showPoint(machine(state.selected)); if (wasDrawn.parallel) drawParallel(); });
   const step = (by) => {
     const at = machines.indexOf(machine(state.selected));
     select(machines[(at + by + machines.length) % machines.length].name);
@@ -203,20 +203,36 @@ function startSelected() {
   $("next").addEventListener("click", () => step(1));
 }
 
+/* The contents show where the reader is. */
+function followReading() {
+  const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
+  const seen = new Set();
+  const watch = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) { if (isIntersecting) seen.add(target.id); else seen.delete(target.id); }
+    const here = [...links.keys()].filter((id) => seen.has(id)).at(-1);
+    if (!here) return;
+    for (const [id, link] of links) { if (id === here) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current"); }
+    const [bar, link] = [document.querySelector(".contents"), links.get(here)];
+    if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = link.offsetLeft - bar.offsetLeft - 60;
+  }, { rootMargin: "-20% 0px -70% 0px" });
+  for (const id of links.keys()) if ($(id)) watch.observe($(id));
+}
+
 function start() {
+  followReading();
   document.querySelectorAll("button.copy").forEach((button) => button.addEventListener("click", () => copy(button)));
   wireTable();
   wireFilters();
   addEventListener("beforeprint", () => printing(true));
   addEventListener("afterprint", () => printing(false));
   const charted = machines.length > 0 && machines.some((point) => Object.values(point.metrics).some(finite));
-  if (!charted) { for (const id of ["front-controls", "all-axes", "selected", "causes-plot", "measure"]) ($(id).closest("form") ?? $(id)).remove(); return; }
+  if (!charted) { for (const link of document.querySelectorAll('.contents [href="#all-axes"], .contents [href="#selected"], .contents [href="#closer"]')) link.remove(); for (const id of ["front-controls", "all-axes", "selected", "causes-plot", "measure"]) ($(id).closest("form") ?? $(id)).remove(); return; }
   startSelected();
   startCurves();
   state.selected = (hashed() ?? machines[0]).name;
   AXES = coordinates();
   wasDrawn.parallel = study.points.length > 0 && AXES.length > 1;
-  if (!wasDrawn.parallel) $("all-axes").remove();
+  if (!wasDrawn.parallel) { $("all-axes").remove(); document.querySelector('.contents [href="#all-axes"]').remove(); }
   fillControls();
   wasDrawn.front = true;
   wasDrawn.overview = fillMeasures();

@@ -8,18 +8,19 @@ function coordinates() {
     const values = metricsOf(study.points, name).filter(finite);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     return { name: `metrics:${name}`, title: titleOf(name), hint: better(name), kinds: null, of: (point) => point.metrics[name],
-             ends: low < high ? [low, high] : domainOf(values, false), log: low > 0 && high / low > 20 };
+             ends: low < high ? [low, high] : domainOf(values, false), log: manyfold(low, high) };
   });
   const varied = Object.keys(study.parameters).filter((name) => new Set(study.points.map((point) => point.parameters[name]).filter((value) => value !== DASH)).size > 1);
   const parameters = varied.map((name) => {
     const unit = study.parameters[name].unit;
+    const held = (point) => (BASE.has(point) ? point.counterparts : point.parameters)?.[name];
     const known = study.points.map((point) => point.parameters[name]).filter((value) => value !== undefined && value !== DASH);
     const shown = { name: `parameters:${name}`, title: unit ? `${name} (${unit})` : name, hint: "" };
-    if (known.some((value) => !finite(Number(value)))) return { ...shown, kinds: [...new Set(known)].sort(), of: (point) => point.parameters[name] };
+    if (known.some((value) => !finite(Number(value)))) return { ...shown, kinds: [...new Set(known)].sort(), of: held };
     const numbers = [...new Set(known.map(Number))].sort((a, b) => a - b);
     const [low, high] = [numbers[0], numbers[numbers.length - 1]];
-    return { ...shown, kinds: null, steps: numbers, ends: low < high ? [low, high] : domainOf(numbers, false), log: low > 0 && high / low > 20,
-             of: (point) => (point.parameters[name] === DASH || point.parameters[name] === undefined ? null : Number(point.parameters[name])) };
+    return { ...shown, kinds: null, steps: numbers, ends: low < high ? [low, high] : domainOf(numbers, false), log: manyfold(low, high),
+             of: (point) => ([DASH, undefined, ""].includes(held(point)) ? null : Number(held(point))) };
   });
   return [...metrics, ...parameters];
 }
@@ -118,7 +119,10 @@ function drawParallel() {
   const y = (i) => top + i * step;
   const colour = colouring(state.colour);
   const rank = (point) => (point.name === state.selected ? 2 : passes(point) ? 1 : 0);
-  const lines = [...study.points].sort((a, b) => rank(a) - rank(b)).flatMap((point) => lineOf(point, along, y, colour));
+  const asides = asidesOf(along);
+  const strong = strongOnes();
+  const base = machine(state.against);
+  const lines = [...[...study.points].sort((a, b) => rank(a) - rank(b)).flatMap((point) => lineOf(point, along, y, colour, asides, strong)), ...(base ? baseLine(base, along, y) : [])];
   const drawn = picture(width, height, "", svg("g", { class: "lines" }, ...lines), svg("g", { class: "rows" }, ...AXES.flatMap((axis, i) => axisRow(axis, along, y(i), left, small))));
   AXES.forEach((axis, i) => {
     const range = limits.get(axis.name) ?? [0, 1];
@@ -133,6 +137,7 @@ function drawParallel() {
   drawn.setAttribute("aria-describedby", "parallel-line");
   plot.replaceChildren(drawn);
   if (had) drawn.querySelector(`.handle[data-axis="${CSS.escape(had.dataset.axis)}"][data-end="${had.dataset.end}"]`)?.focus();
+  drawParallelLegend();
   $("clear-limits").hidden = !limits.size;
   $("parallel-line").textContent = parallelLine();
 }
@@ -157,16 +162,64 @@ function axisRow(axis, along, y, left, small) {
   return [line(along.at(0), y, along.at(1), y, "axis"), title, ...hint, ...marks];
 }
 
+/* Where points share a place of an axis of few values they stand beside each other: pixels aside, by axis and point. */
+function asidesOf(along) {
+  return AXES.map((axis) => {
+    const groups = new Map();
+    if (axis.kinds || axis.steps?.length <= 12)
+      for (const point of study.points) {
+        const share = shareOf(axis, point);
+        if (share !== null) groups.set(share, [...(groups.get(share) ?? []), point]);
+      }
+    const step = (count) => Math.min(2.6, Math.min(30, (along.at(1) - along.at(0)) / 14) / count);
+    return new Map([...groups.values()].flatMap((points) => points.map((point, i) => [point, (i - (points.length - 1) / 2) * step(points.length)])));
+  });
+}
+
+/* The lines that stand out where there are many: the best by each objective, and those that the limits keep. */
+function strongOnes() {
+  if (limits.size || study.points.length <= 24) return null;
+  return new Set(study.objectives.flatMap((name) => {
+    const known = study.points.filter((point) => finite(point.metrics[name])).sort((a, b) => a.metrics[name] - b.metrics[name]);
+    return known.length ? [(study.metrics[name].sense === "maximize" ? known[known.length - 1] : known[0]).name] : [];
+  }));
+}
+
+/* The baseline that is compared: dashed, a diamond on each axis, an arrow where it lies beyond an end. */
+function baseLine(base, along, y) {
+  let path = "";
+  let open = false;
+  const marks = AXES.flatMap((axis, i) => {
+    const share = shareOf(axis, base);
+    if (share === null) { open = false; return []; }
+    const [beyond, x] = [share < -1e-6 ? -1 : share > 1 + 1e-6 ? 1 : 0, along.at(Math.max(0, Math.min(1, share)))];
+    path += `${open ? "L" : "M"}${x.toFixed(1)} ${y(i)}`;
+    open = true;
+    return [svg("path", { d: beyond ? `M${7 * beyond} 0L${-3 * beyond}-5V5Z` : DIAMOND, class: "base-mark", transform: `translate(${x + 6 * beyond} ${y(i)})` })];
+  });
+  return [svg("path", { d: path, class: "base-trace" }), ...marks];
+}
+
+function drawParallelLegend() {
+  const { title, kinds, ends } = colouring(state.colour);
+  const sample = (cls, style) => { const one = swatch(cls, "M-9 0H9"); one.firstChild.setAttribute("style", style); return one; };
+  const items = kinds.map((kind, i) => legendItem(sample("stroke", `stroke:var(--kind-${Math.min(i, 6)});stroke-width:3`), kind));
+  if (ends) items.push(make("span", { class: "ramp-box" }, number(ends[0]), make("span", { class: "ramp" }), number(ends[1]), ` ${title}`));
+  items.push(legendItem(sample("stroke", "stroke:var(--ink);stroke-width:4"), `${state.selected}, selected`));
+  if (machine(state.against)) items.push(legendItem(sample("stroke", "stroke:var(--ink);stroke-width:2;stroke-dasharray:5 3"), `${state.against}; an arrow: beyond the end`));
+  $("parallel-legend").replaceChildren(...items);
+}
+
 /* The line of a point, broken where it has no such part. */
-function lineOf(point, along, y, colour) {
+function lineOf(point, along, y, colour, asides, strong) {
   let path = "";
   let open = false;
   AXES.forEach((axis, i) => {
     const share = shareOf(axis, point);
-    if (share !== null) path += `${open ? "L" : "M"}${along.at(share).toFixed(1)} ${y(i)}`;
+    if (share !== null) path += `${open ? "L" : "M"}${(along.at(share) + (asides[i].get(point) ?? 0)).toFixed(1)} ${y(i)}`;
     open = share !== null;
   });
-  const node = svg("path", { d: path, class: `trace${point.name === state.selected ? " picked" : ""}${passes(point) ? "" : " out"}`, "data-name": point.name });
+  const node = svg("path", { d: path, class: `trace${point.name === state.selected ? " picked" : ""}${passes(point) ? "" : " out"}${strong && !strong.has(point.name) ? " faint" : ""}`, "data-name": point.name });
   node.style.stroke = point.name === state.selected ? "var(--ink)" : colour.of(point);
   node.addEventListener("click", () => select(point.name));
   node.addEventListener("pointermove", (event) => tell(linesOf(point), event.clientX, event.clientY));
@@ -176,7 +229,7 @@ function lineOf(point, along, y, colour) {
 
 function parallelLine() {
   const kept = study.points.filter(passes);
-  if (!limits.size) return `All ${study.points.length} points on ${AXES.length} axes; the line of ${state.selected ?? "none"} is the thick one.${grouped()}`;
+  if (!limits.size) return `All ${study.points.length} points on ${AXES.length} axes; the line of ${state.selected ?? "none"} is the thick one${study.points.length > 24 ? "; strong are the best by each objective" : ""}.${grouped()}`;
   const within = [...limits].map(([name, [from, to]]) => {
     const axis = AXES.find((one) => one.name === name);
     return `${axis.title} from ${valueAt(axis, from)} to ${valueAt(axis, to)}`;

@@ -48,19 +48,20 @@ function rooflinePicture(passed, width, height) {
   const rates = [...passed.operators.map((one) => one.rate).filter((rate) => rate > 0), ...passed.peaks,
                  ...passed.tiers.map((tier) => 1e12 * roofOf(tier, passed.peaks[0], span[0]))].map((rate) => rate / 1e12);
   const axes = axesIn(width, height, [span, domainOf(rates, true)], [true, true]);
+  const [roofs, names] = [(one) => one.tagName !== "text", (one) => one.tagName === "text"].map((kind) => roofsOf(passed, span, axes).filter(kind));
   return picture(width, height, `Roofline of a ${passed.pass}: operations per byte across, Top/s of a chip up`,
-                 ...gridOf(axes, ["operations per byte", "Top/s of a chip"]), ...roofsOf(passed, span, axes), ...dotsOf(passed, span, axes));
+                 ...gridOf(axes, ["operations per byte", "Top/s of a chip"]), ...roofs, ...dotsOf(passed, span, axes), ...names);
 }
 
 const rooflineLine = (passed) => `Modelled. Of a ${passed.pass} of ${number(passed.seconds * 1e3)} ms: a dot for each operator, `
   + `its area its share of the time, its colour what bounds it (as in the legend of causes). A dot under its roof loses time `
   + `to starts, to other bounds or to what cannot be filled. The roofs of memory are what a stream of reads reaches.`;
 
-function drawRooflines(name) {
-  (closely.machines[name]?.roofline ?? []).forEach((passed, place) => {
-    const plot = $(`roofline-plot-${place}`);
-    if (plot) plot.replaceChildren(rooflinePicture(passed, plot.clientWidth || 420, 384));
-  });
+function drawRooflines() {
+  for (const plot of document.querySelectorAll("#details-of-point [data-plot]")) {
+    const passed = closely.machines[plot.dataset.machine].roofline[Number(plot.dataset.plot)];
+    plot.replaceChildren(rooflinePicture(passed, plot.clientWidth || 420, 384));
+  }
 }
 
 /* Every number of a machine, from the table of assumptions. */
@@ -77,20 +78,42 @@ function sourceList(name) {
   return make("details", {}, make("summary", {}, `all ${rows.length} numbers`), frame);
 }
 
-function showCloser(name) {
-  const place = $("details-of-point");
-  if (!place) return;
-  const block = document.querySelector(`#details [data-details="${CSS.escape(name)}"] .body`);
-  if (!block) return place.replaceChildren(make("p", { class: "aside" }, `${name} is not among the machines that were looked at closely.`));
-  const copy = block.cloneNode(true);
-  place.replaceChildren(copy);
+const openParts = new Set(); // titles of the parts that are open, whichever machine is shown
+
+/* One part of a machine as a column: what the section of all machines has, with its charts. */
+function columnOf(name, part, place) {
+  const copy = part.cloneNode(true);
+  copy.querySelector("h3")?.remove();
   copy.querySelectorAll("[data-pass]").forEach((box) => {
     const passed = closely.machines[name].roofline[Number(box.dataset.pass)];
-    const plot = make("div", { id: `roofline-plot-${box.dataset.pass}`, class: "plot" });
-    box.querySelector("h4").after(make("figure", {}, plot, make("figcaption", {}, rooflineLine(passed))));
+    const plot = make("div", { id: `roofline-plot-${place ? "against-" : ""}${box.dataset.pass}`, class: "plot", "data-plot": box.dataset.pass, "data-machine": name });
+    box.querySelector("h4").after(make("figure", {}, plot, make("figcaption", {}, place ? "" : rooflineLine(passed))));
   });
   copy.querySelector("[data-sources]")?.after(sourceList(name));
-  drawRooflines(name);
+  return make("div", {}, make("h4", {}, name), ...copy.childNodes);
 }
 
-document.addEventListener("pointselected", ({ detail }) => { showCloser(detail.name); drawCurves(); });
+/* The parts of the selected machine beside those of the one that it is held against, each folded. */
+function showCloser(name) {
+  const place = $("details-of-point");
+  const blockOf = (one) => document.querySelector(`#details [data-details="${CSS.escape(one ?? "")}"] .body`);
+  const names = [...new Set([name, state.against])].filter(blockOf);
+  const missing = names.includes(name) ? "" : `${name} is not among the machines that were looked at closely.`;
+  const said = missing || (names.length > 1 ? `${names[0]} beside ${names[1]}; both are chosen above.` : `${name} alone.`);
+  const parts = new Map();
+  for (const one of missing ? [] : names)
+    for (const part of blockOf(one).children) {
+      const title = part.querySelector("h3")?.textContent ?? "What could not be worked out";
+      parts.set(title, [...(parts.get(title) ?? []), [one, part]]);
+    }
+  place.replaceChildren(make("p", { class: "aside" }, said), ...[...parts].map(([title, columns]) => {
+    const fold = make("details", { class: "fold" }, make("summary", {}, title),
+                      make("div", { class: columns.some(([, part]) => part.classList.contains("across")) ? "versus across" : "versus" }, ...columns.map(([one, part]) => columnOf(one, part, names.indexOf(one)))));
+    fold.open = openParts.has(title);
+    fold.addEventListener("toggle", () => { if (fold.open) openParts.add(title); else openParts.delete(title); drawRooflines(); });
+    return fold;
+  }));
+  drawRooflines();
+}
+
+document.addEventListener("pointselected", ({ detail }) => { colourCurve(detail.name); showCloser(detail.name); drawCurves(); });

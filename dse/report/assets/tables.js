@@ -69,7 +69,9 @@ function wireFilters() {
                       && line.textContent.toLowerCase().includes(text.trim().toLowerCase()));
     $("filter-count").textContent = `${lines.filter((line) => !line.hidden).length} of ${lines.length} shown`;
   };
-  for (const key of ["text", "kind", "machine"]) $(`filter-${key}`).addEventListener("input", apply);
+  const fold = document.querySelector("#assumptions details");
+  for (const key of ["text", "kind", "machine"]) $(`filter-${key}`).addEventListener("input", () => { fold.open = true; apply(); });
+  document.addEventListener("click", (event) => { if (event.target.closest('main a[href="#assumptions"]')) fold.open = true; });
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   apply();
 }

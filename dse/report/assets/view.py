@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dse.machine.axes import LOG_FROM
 from dse.report.assets.markup import words
 
 SHOWN = 60
@@ -58,6 +59,7 @@ def view_of(study: Mapping[str, Any]) -> dict[str, Any]:
     causes = {key: {name: spec.get("means", "") for name, spec in columns.get(key, {}).items()} for key in MEASURES}
     return {
         "front": bool(study["front"]),
+        "log_from": LOG_FROM,
         "points": points,
         "baselines": baselines,
         "others": {kind: _table(table, metrics) for kind, table in study.get("others", {}).items()},
