@@ -81,7 +81,9 @@ def other_hand(found: Mapping[str, Any], folder: Path) -> str:
     """That a search was begun by another version, in words; empty where it was not, or did not say."""
     if "versions" not in found or writer(found) == writer({"versions": versions(), "commit": commit()}):
         return ""
-    return (
-        f"{folder} was begun by {writer(found)}, this is {this()}: designs that are evaluated already keep the "
-        "answers of that version"
-    )
+    return f"{signed(found, folder, 'begun')}: designs that are evaluated already keep the answers of that version"
+
+
+def signed(found: Mapping[str, Any], folder: Path, done: str) -> str:
+    """Which version wrote or began a folder, and which this is, in words."""
+    return f"{folder} was {done} by {writer(found)}, this is {this()}"

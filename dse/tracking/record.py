@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dse.problem.folders import read
-from dse.problem.session import commit, versions
+from dse.problem.folders import read, signed
+from dse.problem.session import versions
 from dse.run.console import console, warn
 from dse.run.passwords import without_passwords
+from dse.run.store import digest_of
 from dse.tracking import address
-from dse.tracking.runs import Logged, Run, created, digest_of, files_of, of_evaluation, of_study
+from dse.tracking.others import of_receipts, of_service, of_validation
+from dse.tracking.runs import Logged, Run, created, files_of, of_evaluation, of_study
 
 Build = Callable[[Path, Mapping[str, Any], list[Path]], list[Run]]
 
@@ -26,30 +28,12 @@ class Kind(NamedTuple):
     home: str = ""
 
 
-def _service(folder: Path, result: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_service
-
-    return of_service(folder, result, files)
-
-
-def _receipts(folder: Path, content: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_receipts
-
-    return of_receipts(folder, content, files)
-
-
-def _validation(folder: Path, content: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_validation
-
-    return of_validation(folder, content, files)
-
-
 KINDS = {
     "study.json": Kind(of_study, ("front.csv", "trials.parquet", "report.html")),
     "metrics.json": Kind(of_evaluation, (), "evaluations"),
-    "serve.json": Kind(_service, ("requests.parquet", "serving.svg"), "serving"),
-    "receipts.json": Kind(_receipts, ("receipts.html",), "receipts"),
-    "validation.json": Kind(_validation, ("validation.html",), "validation"),
+    "serve.json": Kind(of_service, ("requests.parquet", "serving.svg"), "serving"),
+    "receipts.json": Kind(of_receipts, ("receipts.html",), "receipts"),
+    "validation.json": Kind(of_validation, ("validation.html",), "validation"),
 }
 
 
@@ -108,7 +92,7 @@ def _write(
     kind, start, before = KINDS[name], time.perf_counter(), (done.new, done.completed, done.there)
     missing = [file for file in kind.files if not (folder / file).is_file()]
     tell_of(folder, content, missing)
-    logged = Logged(digest_of(folder / name), kind.build(folder, content, files_of(folder, name, list(KINDS))),
+    logged = Logged(digest_of([folder / name]), kind.build(folder, content, files_of(folder, name, list(KINDS))),
                     created(content), content, missing)  # fmt: skip
     client = store.client_of(uri)
     title = tracking["experiment"] or experiment_of(content, kind)
@@ -144,9 +128,7 @@ def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) ->
     lacks, more = unknown(points[0]) if points else ([], [])
     if then != now or lacks or more:
         told = [f"has no {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(more)}, not known here"] * bool(more)
-        written = f"inferscape {then or 'of an unknown version'} (commit {content.get('commit') or 'none'})"
-        words = f"{folder} was written by {written}, this is {now} (commit {commit() or 'none'})"
-        warn("; it ".join([words, *told]))
+        warn("; it ".join([signed(content, folder, "written"), *told]))
 
 
 def opened(uri: str, experiment: str, view: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,11 +60,6 @@ class Logged:
     created: datetime.datetime
     content: Mapping[str, Any]
     missing: list[str]
-
-
-def digest_of(path: Path) -> str:
-    """What tells one finished run from all others: the digest of its answer."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
 def created(content: Mapping[str, Any]) -> datetime.datetime:

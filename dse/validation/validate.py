@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from dse.run.bars import activity
 from dse.run.console import console, digits, table
 from dse.run.near import nearest
 from dse.run.outcome import ended
-from dse.run.store import write_json, write_whole
+from dse.run.store import digest_of, write_json, write_whole
 
 EXCLUDED, PREDICTED, LEFT_OUT, FITTED = "excluded", "predicted", "leave_one_chip_out", "fitted"
 MOST_SHOWN, WORST = 60, 20  # rows on the console: all of few, the worst of many; validation.json has all
@@ -153,20 +152,13 @@ def run(session: Session) -> None:
     with activity(f"suite {session.config['suite']}, from {path}"):
         found = suite(path)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest_of(path)} | report(found)
+    digest = digest_of(sorted(path.rglob("*.csv*")) if path.is_dir() else [path])
+    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest} | report(found)
     signed = content | about(session)
     write_json(folder / "validation.json", signed)
     write_whole(folder / "validation.html", page(found, content))
     show(found, content)
     ended("validate", signed, [folder / "validation.json", folder / "validation.html"])
-
-
-def digest_of(path: Path) -> str:
-    """What tells the measurements of a file, or of a folder's files, from others."""
-    found = hashlib.sha256()
-    for file in sorted(path.rglob("*.csv*")) if path.is_dir() else [path]:
-        found.update(file.read_bytes())
-    return found.hexdigest()[:32]
 
 
 def report(found: Validation) -> dict[str, Any]:
