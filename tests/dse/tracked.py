@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from running import free_port
 
 from dse.evaluation.metrics import SECTIONS, Headroom, Metrics, units
 
@@ -132,12 +132,6 @@ def write_evaluation(folder: Path, hw: str, frequency: str) -> Path:
     content = answer(50.0 + len(hw)) | {"title": f"{hw} large wide chat", "missing": [], "cautions": []} | told
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @contextlib.contextmanager
