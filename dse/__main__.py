@@ -103,7 +103,7 @@ def complain(error: Exception, before: str = "") -> None:
 
     words = before + message(error, sys.argv[1:])
     print(f"dse: {words}", file=sys.stderr)
-    outcome.failed(words, REFUSED)
+    outcome.failed(error, words)
     if is_bug(error):
         logging.getLogger("dse").error("%s", words, exc_info=error)
 

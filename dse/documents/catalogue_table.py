@@ -18,6 +18,7 @@ from dse.problem.template import Template, parts
 from dse.report.assets.markup import Html, asset, element, html
 from dse.run.bars import along
 from dse.run.console import console
+from dse.run.outcome import ended
 from dse.run.store import write_whole
 
 CITED = ("published", "third-party", "measured")
@@ -67,7 +68,9 @@ def run(session: Session) -> None:
     session.folder.mkdir(parents=True, exist_ok=True)
     path = session.folder / "catalogue.html"
     write_whole(path, page(found))
-    console.print(f"{len(found)} machines written to {path}")
+    console.print(f"{len(found)} machines")
+    told = {one.name: {"engine": one.kind, "memory": one.memory} | one.values for one in found}
+    ended("catalogue", {"machines": told, "units": {c.key: c.unit for c in COLUMNS}, "seed": session.seed}, [path])
 
 
 def entry(name: str, found: Template, pairs: Pairs) -> Entry:
