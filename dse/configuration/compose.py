@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dse.run.keys import SECTIONS
+
 CONFIG_NAME = "config"
-SECTIONS = ("hw", "model", "format", "serving", "scheduler")
-SOMETIMES = ("prefill", "draft")  # sections that a configuration may leave empty
 NOTHING = object()  # told from a value that is null
 
 

@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dse.problem.session import LAYOUT, commit, versions
+from dse.run.answers import NEEDED
 
-STUDY, SINGLE, BEGUN = "study.json", "metrics.json", "search.json"
-NEEDED = {  # keys without which a file cannot be read, and since which layout they are there
-    STUDY: ("title", "question", "finding", "counts", "seconds", "objectives", "columns", "front", "baselines",
-            "choices", "config", "versions", "command"),
-    SINGLE: ("title", "metrics", "headroom", "mapping", "choices", "config", "versions", "command"),
-    BEGUN: ("overrides", "config"),
-    "serve.json": ("trace", "latencies"),
-    "receipts.json": ("receipts",),
-    "validation.json": ("suite", "rows", "overall"),
-}  # fmt: skip
 ADDED: dict[str, Any] = {  # since the first layout; what stands where an older file says nothing
     "commit": "", "seed": None, "hypervolume": None, "nearest": [], "opening": [], "mappings": [], "constraints": [],
     "layout": 1,

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.configuration.compose import SECTIONS, SOMETIMES, compose, plain
+from dse.configuration.compose import compose, plain
 from dse.configuration.messages import hydra_message
 from dse.configuration.schema import paths, recheck, rule_at
 from dse.evaluation.batches import best_of_each, first_row, flat, padded, significant, under_each
@@ -25,6 +25,7 @@ from dse.problem.slopes import slopes
 from dse.problem.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.problem.template import Template, leaf_index, template
 from dse.run.bars import activity
+from dse.run.keys import SECTIONS, SOMETIMES
 from dse.run.near import nearest
 from hw.units import Rule
 
