@@ -16,6 +16,7 @@ from dse.machine.roofline import in_words
 from dse.problem.session import Session
 from dse.problem.template import Template, parts
 from dse.report.assets.markup import Html, asset, element, html
+from dse.run.answers import LEFT
 from dse.run.bars import along
 from dse.run.console import console
 from dse.run.outcome import ended
@@ -66,11 +67,11 @@ def run(session: Session) -> None:
     pairs, names = number_pairs(), along("machines", sorted(choices("hw")))
     found = [entry(name, parts([f"hw={name}", "tracking=none"]), pairs) for name in names]
     session.folder.mkdir(parents=True, exist_ok=True)
-    path = session.folder / "catalogue.html"
-    write_whole(path, page(found))
+    files = LEFT["catalogue"].files(session.folder)
+    write_whole(files[0], page(found))
     console.print(f"{len(found)} machines")
     told = {one.name: {"engine": one.kind, "memory": one.memory} | one.values for one in found}
-    ended("catalogue", {"machines": told, "units": {c.key: c.unit for c in COLUMNS}, "seed": session.seed}, [path])
+    ended("catalogue", {"machines": told, "units": {c.key: c.unit for c in COLUMNS}, "seed": session.seed}, files)
 
 
 def entry(name: str, found: Template, pairs: Pairs) -> Entry:

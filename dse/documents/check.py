@@ -22,6 +22,7 @@ from dse.evaluation.step import in_loops
 from dse.machine.describe import number_pairs, refused, unsettled
 from dse.problem.session import Session, about
 from dse.problem.template import Template, parts
+from dse.run.answers import LEFT
 from dse.run.console import table
 from dse.run.outcome import AnsweredError, ended
 from dse.run.precision import arrays
@@ -63,12 +64,12 @@ def tell(session: Session, rows: Sequence[Checked]) -> None:
     """Write down and say which rules are kept; ValueError where one is not."""
     table("rules", ["rule", "", "where"], [[row.rule, row.verdict, in_words(row.broken)] for row in rows])
     session.folder.mkdir(parents=True, exist_ok=True)
-    path, told = session.folder / "check.json", [row._asdict() | {"verdict": row.verdict} for row in rows]
+    files, told = LEFT["check"].files(session.folder), [row._asdict() | {"verdict": row.verdict} for row in rows]
     content = {"rules": told} | about(session)
-    write_json(path, content)
+    write_json(files[0], content)
     broken = [row.rule for row in rows if row.verdict == "broken"]
     words = f"hw: {len(broken)} of {len(rows)} rules are broken: {'; '.join(broken)}" if broken else ""
-    ended("check", content, [path], error=words)
+    ended("check", content, files, error=words)
     if broken:
         raise AnsweredError(words)
 

@@ -31,6 +31,7 @@ from dse.report.baselines import baselines
 from dse.report.counterparts import area_columns, area_shares, complete
 from dse.report.details import Kept, add_details
 from dse.report.tables import show, write_front
+from dse.run.answers import LEFT
 from dse.run.bars import activity, along
 from dse.run.near import nearest
 from dse.run.outcome import ended
@@ -40,7 +41,6 @@ from dse.uncertainty.sureness import beside_the_front, chances_in_words
 from hw.units import readable
 
 MOST_EXPLAINED = 12  # points of a front whose slopes are taken
-WRITTEN = ("study.json", "front.csv", "trials.parquet", "report.html")
 MOST_OTHERS = 3000  # points drawn faintly in the report
 
 
@@ -78,7 +78,7 @@ def finish(
     with activity("writing the report"):
         write_report_of(session.folder)
     show(study, session.folder)
-    ended("explore", study, [session.folder / name for name in WRITTEN], said=True)
+    ended("explore", study, LEFT["explore"].files(session.folder), said=True)
 
 
 def write_report_of(folder: Path) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dse.run.keys import SPOKEN
+
 FLAGS = {"--quiet": "quiet=true", "-q": "quiet=true", "--json": "output=json"}
-SPOKEN = ("quiet", "output")  # keys of the configuration that say how a run speaks, not what it is of
 OUTPUTS = ("text", "json")
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd",
               "--experimental-rerun")  # fmt: skip

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dse.problem.folders import read, signed
 from dse.problem.session import versions
+from dse.run.answers import BEGUN, LEFT, Left
 from dse.run.console import console, warn
 from dse.run.passwords import without_passwords
 from dse.run.store import digest_of
@@ -19,22 +20,14 @@ from dse.tracking.runs import Logged, Run, created, files_of, of_evaluation, of_
 Build = Callable[[Path, Mapping[str, Any], list[Path]], list[Run]]
 
 
-class Kind(NamedTuple):
-    """How an answer is logged, the files that belong to it, and the MLflow experiment that it belongs to where its
-    command line names none of ours."""
-
-    build: Build
-    files: Sequence[str]
-    home: str = ""
-
-
-KINDS = {
-    "study.json": Kind(of_study, ("front.csv", "trials.parquet", "report.html")),
-    "metrics.json": Kind(of_evaluation, (), "evaluations"),
-    "serve.json": Kind(of_service, ("requests.parquet", "serving.svg"), "serving"),
-    "receipts.json": Kind(of_receipts, ("receipts.html",), "receipts"),
-    "validation.json": Kind(of_validation, ("validation.html",), "validation"),
+BUILDS: Mapping[str, Build] = {  # task -> how its answer is logged
+    "explore": of_study,
+    "evaluate": of_evaluation,
+    "serve": of_service,
+    "receipts": of_receipts,
+    "validate": of_validation,
 }
+LOGGED = {LEFT[task].answer: (LEFT[task], build) for task, build in BUILDS.items()}
 
 
 def record(folder: Path, tracking: Mapping[str, Any], answer: str | None = None) -> None:
@@ -76,11 +69,11 @@ def log(folder: Path, tracking: Mapping[str, Any], answer: str | None) -> dict[s
 
 def answers_in(folder: Path) -> list[str]:
     """The answers that a folder holds; raises FileNotFoundError where there is none."""
-    found = [name for name in KINDS if (folder / name).is_file()]
+    found = [name for name in LOGGED if (folder / name).is_file()]
     if not found:
-        begun = (folder / "search.json").is_file()
+        begun = (folder / BEGUN).is_file()
         why = "the search did not finish" if begun else "the run did not finish, or is of a task that is not logged"
-        raise FileNotFoundError(f"run: {folder} holds none of {', '.join(KINDS)}: {why}")
+        raise FileNotFoundError(f"run: {folder} holds none of {', '.join(LOGGED)}: {why}")
     return found
 
 
@@ -89,13 +82,13 @@ def _write(
 ) -> None:
     from dse.tracking import store, views
 
-    kind, start, before = KINDS[name], time.perf_counter(), (done.new, done.completed, done.there)
-    missing = [file for file in kind.files if not (folder / file).is_file()]
+    (left, build), start, before = LOGGED[name], time.perf_counter(), (done.new, done.completed, done.there)
+    missing = [file for file in left.beside if not (folder / file).is_file()]
     tell_of(folder, content, missing)
-    logged = Logged(digest_of([folder / name]), kind.build(folder, content, files_of(folder, name, list(KINDS))),
+    logged = Logged(digest_of([folder / name]), build(folder, content, files_of(folder, name, list(LOGGED))),
                     created(content), content, missing)  # fmt: skip
     client = store.client_of(uri)
-    title = tracking["experiment"] or experiment_of(content, kind)
+    title = tracking["experiment"] or experiment_of(content, left)
     with store.one_at_a_time(uri):
         experiment = store.open_experiment(client, uri, title, tracking.get("artifacts"))
         first = len(done.ids)
@@ -109,12 +102,12 @@ def _write(
     console.print(f"open        {opened(uri, experiment, views.key_of(found))}")
 
 
-def experiment_of(content: Mapping[str, Any], kind: Kind) -> str:
+def experiment_of(content: Mapping[str, Any], left: Left) -> str:
     """The MLflow experiment of an answer: that of ours which a study is of or a command line names."""
     from dse.tracking.keys import overrides
 
-    named = not kind.home or "experiment" in dict(overrides(content.get("command", "")))
-    return (content.get("choices", {}).get("experiment") if named else kind.home) or "dse"
+    named = not left.home or "experiment" in dict(overrides(content.get("command", "")))
+    return (content.get("choices", {}).get("experiment") if named else left.home) or "dse"
 
 
 def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) -> None:

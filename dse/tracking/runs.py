@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.configuration.schema import NOTES
+from dse.run.answers import BEGUN
 from dse.run.passwords import without_passwords
 from dse.tracking import notes
 from dse.tracking.keys import answers, chosen, key, mapping, number, parameters
@@ -72,7 +73,7 @@ def created(content: Mapping[str, Any]) -> datetime.datetime:
 
 def files_of(folder: Path, answer: str, others: Sequence[str]) -> list[Path]:
     """The files of an answer in a folder: what people open; not the other answers, drafts and the search's own."""
-    left = {name for name in others if name != answer} | {"search.json"}
+    left = {name for name in others if name != answer} | {BEGUN}
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in left
             and path.name[0] != "." and path.suffix in OPENED]  # fmt: skip
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from dse.configuration.measured import folder
 from dse.problem.session import Session, about
+from dse.run.answers import LEFT
 from dse.run.bars import activity
 from dse.run.console import console, digits, table
 from dse.run.near import nearest
@@ -148,17 +149,17 @@ def run(session: Session) -> None:
         raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
     from dse.validation.validation_page import page
 
-    folder = session.out
     with activity(f"suite {session.config['suite']}, from {path}"):
         found = suite(path)
-    folder.mkdir(parents=True, exist_ok=True)
+    session.out.mkdir(parents=True, exist_ok=True)
     digest = digest_of(sorted(path.rglob("*.csv*")) if path.is_dir() else [path])
     content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest} | report(found)
     signed = content | about(session)
-    write_json(folder / "validation.json", signed)
-    write_whole(folder / "validation.html", page(found, content))
+    written, drawn = LEFT["validate"].files(session.out)
+    write_json(written, signed)
+    write_whole(drawn, page(found, content))
     show(found, content)
-    ended("validate", signed, [folder / "validation.json", folder / "validation.html"])
+    ended("validate", signed, [written, drawn])
 
 
 def report(found: Validation) -> dict[str, Any]:
