@@ -6,6 +6,8 @@ FOLDER : of a search whose trials were all kept; lines : what is compared; acros
 compared under; metric : of the answers, else every objective in turn. Of all that is left free, each cell has the best
 feasible design by its metric; the best of a row is bold. A rule is a product of columns and what it must be, in SI
 units: `hw.chip.engine.cores*hw.levels.package.fanout=1024`, `metrics.quantisation_noise<=-30`, `format=mxint8`.
+`dse.report.trials_picture` is apart: it draws trials that miss a constraint and runs that kept a part of their trials,
+of which nobody may be said to win.
 """
 
 from __future__ import annotations
