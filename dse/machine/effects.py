@@ -7,10 +7,10 @@ from typing import Any
 
 from dse.configuration.compose import said_at
 from dse.evaluation.evaluate import Candidate
-from dse.evaluation.explain import said
 from dse.evaluation.fixed import mappings_of
 from dse.evaluation.metrics import MEASURES, Headroom, section_of, units
 from dse.evaluation.runners import Point
+from dse.run.numbers import amount
 from dse.uncertainty.elasticities import Moved, Moves, moves
 
 LISTED = 8  # elasticities of an objective that are written down
@@ -119,7 +119,9 @@ def move_words(one: Mapping[str, Any], config: Mapping[str, Any]) -> str:
             f"{abs(one['change']) * 100:.0f} % {'more' if one['change'] > 0 else 'less'} {called(one['path'], config)}"
         )
     gives = f"gives {abs(one['effect']) * 100:.2g} % {'more' if one['effect'] > 0 else 'less'}"
-    broken = [f"{limit} is then short by {said(size, units(Headroom)[limit])}" for limit, size in one["breaks"].items()]
+    broken = [
+        f"{limit} is then short by {amount(size, units(Headroom)[limit])}" for limit, size in one["breaks"].items()
+    ]
     return f"{moved} {gives}" + (f" (but {' and '.join(broken)})" if broken else "")
 
 

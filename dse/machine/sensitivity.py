@@ -16,7 +16,8 @@ from dse.problem.session import Session, about
 from dse.problem.template import Template, template
 from dse.run.answers import LEFT
 from dse.run.bars import activity
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import digits
 from dse.run.outcome import ended
 from dse.run.store import write_json
 from dse.uncertainty.beliefs import Beliefs, Input, inputs

@@ -10,8 +10,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 
 from dse.run.answers import ANSWERS, BEGUN
-from dse.run.console import console, digits, speak, table
+from dse.run.console import console, speak, table
 from dse.run.flags import Manner
+from dse.run.numbers import digits
 
 ONE_BY_ONE = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # of which all jobs are known beforehand
 SHOWN = ("tokens_per_second_per_user", "time_to_first_token", "energy_per_token", "cost_per_million_tokens")

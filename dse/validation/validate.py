@@ -15,8 +15,9 @@ from dse.configuration.measured import folder
 from dse.problem.session import Session, about
 from dse.run.answers import LEFT
 from dse.run.bars import activity
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
 from dse.run.near import nearest
+from dse.run.numbers import digits
 from dse.run.outcome import ended
 from dse.run.store import digest_of, write_json, write_whole
 
