@@ -24,12 +24,11 @@ GOALS = {
     "energy_per_token": "minimize",
     "cost_per_million_tokens": "minimize",
 }
-SIZES = {
-    "time_to_first_token": 0.0448, "time_per_output_token": 6.6e-4, "tokens_per_second": 193874.6,
-    "goodput": 361896.9, "goodput_users": 456.0, "power": 47868.31, "silicon_area": 0.592, "system_cost": 3757276.0,
-    "embodied_carbon": 49295.8, "carbon_per_million_tokens": 0.0435, "clock": 8.77e8, "junction_temperature": 343.9,
-    "memory_temperature": 343.9, "quantisation_noise": -17.86,
+TYPICAL = {  # by unit
+    "s": 6.6e-4, "token/s": 193874.6, "": 456.0, "J/token": 1.0, "W": 47868.31, "m^2": 0.592, "USD": 3757276.0,
+    "kg": 49295.8, "Hz": 8.77e8, "K": 343.9, "dB": -17.86,
 }  # fmt: skip
+SIZES = {name: TYPICAL[unit] for name, unit in units(Metrics).items() if name not in GOALS}
 STARTING = 90  # seconds that a server may take to begin
 
 
