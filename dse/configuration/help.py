@@ -25,7 +25,7 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
                                         search a space in Hydra's override grammar
   dse search=optuna search.trials=500   sample the space instead of enumerating it
   dse search=enumerate scale=dask       the same on several workers (scale.workers, scale.address)
-  dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
+  dse resume=FOLDER                     go on with an interrupted search, as it was begun
   dse task=validate suite=silicon data=FILE
                                         hold the model against what others measured
   dse task=calibrate family=NAME        fit the constants of operators to measurements

@@ -22,6 +22,7 @@ def begin(session: Session) -> None:
     """Write down what is searched, so that a resumed run can be held against it."""
     session.folder.mkdir(parents=True, exist_ok=True)
     said = {"layout": LAYOUT, "versions": versions(), "commit": commit()}
+    said |= {"command": command_line(session.folders, session.overrides)}
     write_json(session.folder / BEGUN, {"overrides": session.overrides, "config": compared(session)} | said)
 
 
