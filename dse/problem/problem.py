@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from dse.configuration.compose import compose, plain
-from dse.configuration.messages import hydra_message
+from dse.configuration.messages import hydra_message, lacking
 from dse.configuration.schema import paths, recheck, rule_at
 from dse.evaluation.batches import best_of_each, first_row, flat, padded, significant, under_each
 from dse.evaluation.evaluate import Candidate
@@ -98,7 +98,18 @@ class Problem:
         try:
             return template([*self.overrides, *files])
         except HydraException as error:
-            raise ValueError(f"space: {hydra_message(error)}") from None
+            part = lacking(error)
+            raise ValueError(f"space: {self._without(part) if part else hydra_message(error)}") from None
+
+    def _without(self, part: str) -> str:
+        """That the machine lacks a part that the space varies, and what to type instead."""
+        words = {key: f"{key}={name}" for key, _, name in (word.partition("=") for word in self.overrides)}
+        machine = words.get("hw", "the composed machine")
+        whose = "it" if {"experiment", "space"} & {*words} else "that of the default experiment"
+        return (
+            f"{whose} varies {part}, which {machine} has not; for an answer about it write dse task=evaluate "
+            f"{words.get('hw', 'hw=NAME')}, for a search experiment=NAME or space=NAME of what it has"
+        )
 
     def structures(self) -> list[tuple[int, ...]]:
         """The file codes of all structures."""
