@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 from machines import CONF, ROOT
+from test_layers import FLOORS
 
 from dse.documents.api_page import signature
 from dse.documents.component_fields import components, equations, fields, final, words
@@ -88,6 +90,14 @@ def test_commands_name_what_there_is(name: str) -> None:
 def test_the_first_page_is_short() -> None:
     """What is long has a page of its own."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
+
+
+def test_the_table_of_packages_is_what_they_say_of_themselves() -> None:
+    """In docs/extend.md, from the ground up."""
+    rows = re.findall(r"^\| `dse/(\w+)/` \| (.*) \|$", (ROOT / "docs/extend.md").read_text(), re.MULTILINE)
+    there = [name for name in FLOORS if (ROOT / "dse" / name).is_dir()]
+    said = {name: ast.get_docstring(ast.parse((ROOT / "dse" / name / "__init__.py").read_text())) for name in there}
+    assert rows == [(name, said[name]) for name in there]
 
 
 def test_the_reference_is_up_to_date() -> None:
