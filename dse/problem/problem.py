@@ -25,6 +25,7 @@ from dse.problem.slopes import slopes
 from dse.problem.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.problem.template import Template, leaf_index, template
 from dse.run.bars import activity
+from dse.run.flags import name_of
 from dse.run.keys import SECTIONS, SOMETIMES
 from dse.run.near import nearest
 from hw.units import Rule
@@ -103,7 +104,7 @@ class Problem:
 
     def _without(self, part: str) -> str:
         """That the machine lacks a part that the space varies, and what to type instead."""
-        words = {key: f"{key}={name}" for key, _, name in (word.partition("=") for word in self.overrides)}
+        words = {name_of(word): word for word in self.overrides}
         machine = words.get("hw", "the composed machine")
         whose = "it" if {"experiment", "space"} & {*words} else "that of the default experiment"
         return (

@@ -23,6 +23,7 @@ from typing import Any
 
 from dse.configuration.schema import nearest
 from dse.evaluation.metrics import Metrics, more_is_better, units
+from dse.run.answers import STUDY
 from hw.units import readable
 
 RULE = re.compile(r"^(?P<left>.+?)(?P<how><=|>=|=)(?P<right>.+)$")
@@ -38,7 +39,7 @@ class Trials:
     def __init__(self, folder: Path, rules: Sequence[str] = ()) -> None:
         import pandas as pd
 
-        study = json.loads((folder / "study.json").read_text())
+        study = json.loads((folder / STUDY).read_text())
         frame: Any = pd.read_parquet(folder / "trials.parquet")
         if len(frame) < study["counts"]["evaluated"]:
             raise ValueError(

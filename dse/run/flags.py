@@ -56,4 +56,9 @@ def is_override(words: Sequence[str], place: int) -> bool:
 
 def left_to_hydra(overrides: Iterable[str]) -> list[str]:
     """Overrides that say what a run is of, not how it speaks."""
-    return [word for word in overrides if word.lstrip("+").partition("=")[0] not in SPOKEN]
+    return [word for word in overrides if name_of(word) not in SPOKEN]
+
+
+def name_of(word: str) -> str:
+    """What an override sets."""
+    return word.lstrip("+~").partition("=")[0]

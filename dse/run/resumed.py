@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dse.run.answers import BEGUN
-from dse.run.flags import is_override
+from dse.run.flags import is_override, name_of
 from dse.run.keys import SPOKEN
 
 BESIDE = ("resume", "reference", "scale", "tracking", "details", *SPOKEN)  # what may be said of the same search
@@ -20,7 +20,7 @@ def gone_on_with(words: Sequence[str]) -> list[str]:
 
     What is wrong with a folder is said where it is read.
     """
-    typed = {key_of(word): word for place, word in enumerate(words) if is_override(words, place)}
+    typed = {name_of(word): word for place, word in enumerate(words) if is_override(words, place)}
     alone = len(typed) == len(words) and all(key.partition(".")[0] in BESIDE for key in typed)
     if "resume" not in typed or not alone:
         return list(words)
@@ -29,10 +29,5 @@ def gone_on_with(words: Sequence[str]) -> list[str]:
         begun = shlex.split(json.loads((folder / BEGUN).read_text(encoding="utf-8"))["command"])[1:]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return list(words)
-    kept = [word for word in begun if key_of(word) not in {"resume", *typed}]
+    kept = [word for word in begun if name_of(word) not in {"resume", *typed}]
     return list(words) if any(HIDDEN in word for word in kept) else [*kept, *words]
-
-
-def key_of(word: str) -> str:
-    """What an override sets."""
-    return word.lstrip("+~").partition("=")[0]

@@ -26,6 +26,7 @@ from dse.machine.single import legal_point
 from dse.problem.commands import rebuild
 from dse.problem.space import Space
 from dse.problem.template import Template, refuse_contexts, template
+from dse.run.flags import name_of
 from dse.studio.knobs import Knob, around, movable, of_space, telling, written
 from dse.uncertainty.elasticities import rules_of
 from hw.units import Rule
@@ -282,11 +283,6 @@ def filled_up(grid: Any) -> Any:
     that nothing changes but how many programs there are."""
     rows = max(FEWEST_ROWS, 1 << (grid.size - 1).bit_length())
     return jax.tree.map(lambda column: np.append(column, np.repeat(np.asarray(column)[:1], rows - len(column))), grid)
-
-
-def name_of(word: str) -> str:
-    """What an override sets."""
-    return word.lstrip("+~").partition("=")[0]
 
 
 def under(name: str, group: str) -> bool:
