@@ -103,7 +103,7 @@ def complain(error: Exception, before: str = "") -> None:
 
     words = before + message(error, sys.argv[1:])
     print(f"dse: {words}", file=sys.stderr)
-    outcome.failed(words, REFUSED)
+    outcome.failed(error, words)
     if is_bug(error):
         logging.getLogger("dse").error("%s", words, exc_info=error)
 
@@ -119,7 +119,7 @@ def command(words: list[str]) -> int:
     """Do what a command line says; its exit code, with one message of what is wrong, or the traceback if asked for."""
     from dse.configuration import completion
     from dse.configuration import help as help_page
-    from dse.run import flags
+    from dse.run import flags, resumed
 
     if help_page.asks_for_help(words):
         print(help_page.text(words))
@@ -138,7 +138,7 @@ def command(words: list[str]) -> int:
     from dse.run.console import speak
 
     speak(flags.Manner.of(words))
-    sys.argv[1:] = flags.translated(words)
+    sys.argv[1:] = resumed.gone_on_with(flags.translated(words))
     try:
         return REFUSED if application(asked_for_traceback) else DONE
     except BrokenPipeError:

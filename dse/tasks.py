@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.problem.session import Session
+from dse.run.answers import LEFT
 from dse.run.outcome import ended
 
 
@@ -16,7 +17,7 @@ def evaluate(config: Any) -> None:
     session = Session.of(config)
     from dse.machine import single
 
-    _logged(single.run, session, session.folder, "metrics.json")
+    _logged(single.run, session, session.folder, "evaluate")
 
 
 def validate(config: Any) -> None:
@@ -24,7 +25,7 @@ def validate(config: Any) -> None:
     session = Session.of(config)
     from dse.validation import validate as validation
 
-    _logged(validation.run, session, session.out, "validation.json")
+    _logged(validation.run, session, session.out, "validate")
 
 
 def calibrate(config: Any) -> None:
@@ -62,7 +63,7 @@ def serve(config: Any) -> None:
     session = Session.of(config)
     from dse.simulation import serve as serving
 
-    _logged(serving.run, session, session.folder, "serve.json")
+    _logged(serving.run, session, session.folder, "serve")
 
 
 def sensitivity(config: Any) -> None:
@@ -123,10 +124,10 @@ def receipts(config: Any) -> None:
     session = Session.of(config)
     from dse.claims import receipts as checking
 
-    _logged(checking.run, session, session.out, "receipts.json")
+    _logged(checking.run, session, session.out, "receipts")
 
 
-def _logged(run: Callable[[Session], None], session: Session, folder: Path, answer: str) -> None:
+def _logged(run: Callable[[Session], None], session: Session, folder: Path, task: str) -> None:
     """Do a task and log its answer; an address that can be none is refused before."""
     from dse.tracking.address import refuse
 
@@ -134,7 +135,7 @@ def _logged(run: Callable[[Session], None], session: Session, folder: Path, answ
     run(session)
     from dse.tracking.record import record
 
-    record(folder, session.config["tracking"], answer)
+    record(folder, session.config["tracking"], LEFT[task].answer)
 
 
 def benchmark(config: Any) -> None:

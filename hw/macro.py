@@ -19,8 +19,8 @@ def exponents_refused(held: NumberFormat, fed: NumberFormat) -> str:
     if not wrong:
         return ""
     return (
-        f"the array adds integers, but {' and '.join(wrong)} would have an exponent per element; choose a format of integers "
-        "or blocks for both, such as format=int8 or format=mxint8"
+        f"the array adds integers, but {' and '.join(wrong)} would have an exponent per element; choose a format of "
+        "integers or blocks for both, such as format=int8 or format=mxint8"
     )
 
 

@@ -16,11 +16,12 @@ import yaml
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 import dse.run.precision  # noqa: F401
-from dse.configuration.compose import SECTIONS, compose, conf_folder, plain
+from dse.configuration.compose import compose, conf_folder, plain
 from dse.configuration.schema import NOTES, build
 from dse.evaluation.evaluate import Candidate, is_legal
 from dse.evaluation.mapping import Wanted, grid, shape_of
 from dse.evaluation.metrics import Mapping
+from dse.run.keys import SECTIONS
 from hw.units import Rule
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -183,8 +183,8 @@ def test_a_bridge_and_a_rack_hold_the_cards_that_are_told() -> None:
 
 
 def test_the_page_has_every_machine_and_every_conflict() -> None:
-    """`python -m dse.documents.catalogue_page` writes it anew."""
+    anew = "python -m dse.documents.catalogue_page writes it anew"
     page = (ROOT / "docs/catalogue.md").read_text()
-    assert [system for system in SYSTEMS if f"| {system} |" not in page] == []
+    assert [system for system in SYSTEMS if f"| {system} |" not in page] == [], anew
     said = {words for system in SYSTEMS for _, _, words in conflicts(composed(f"hw={system}")["hw"], "hw")}
-    assert [words for words in said if words not in page] == []
+    assert [words for words in said if words not in page] == [], anew

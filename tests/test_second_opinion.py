@@ -36,11 +36,12 @@ from event_simulation import (
 )
 from event_simulation import time_per_output_token as simulate
 
-from dse.configuration.compose import SECTIONS, compose, plain
+from dse.configuration.compose import compose, plain
 from dse.configuration.schema import build
 from dse.evaluation.evaluate import Candidate, evaluate
 from dse.evaluation.metrics import Mapping
 from dse.evaluation.schedule import pace
+from dse.run.keys import SECTIONS
 from hw.chip import Placement
 from models.operators import Elementwise, WeightProduct
 

@@ -24,9 +24,9 @@ from dse.claims.verdict import (
 from dse.configuration.schema import counted
 from dse.evaluation.mapping import DEGREES, Wanted
 from dse.evaluation.metrics import Answer, Metrics, more_is_better, units
-from dse.evaluation.results import bytes_in_words
 from dse.problem.template import Template
 from dse.run.near import nearest
+from dse.run.numbers import amount
 
 HELD_BACK = 0.999  # of the rated clock
 HELD_TO_BOUNDS = ("tokens_per_second", "tokens_per_second_per_user", "time_per_output_token")
@@ -138,7 +138,7 @@ def row(name: str, shown: Mapping[str, Any], claimed: Mapping[str, Any]) -> list
     """A mapping's line of the table."""
     short = -shown["headroom"]["memory"]
     values = [shown["metrics"][metric] for metric in claimed]
-    missing = bytes_in_words(short) if short > 0 else "none"
+    missing = amount(short, "B") if short > 0 else "none"
     return [name, in_degrees(shown["mapping"]), *values, f"{shown['shares']['exchange']:.1%}", missing]
 
 
@@ -152,7 +152,7 @@ def unfit(answer: Answer, found: Template) -> Verdict | None:
         return Verdict(UNTESTED, "no mapping tiles this machine and this model")
     if float(answer.headroom.memory) < 0:
         place = as_point(answer, found)["mapping"]
-        short = bytes_in_words(-float(answer.headroom.memory))
+        short = amount(-float(answer.headroom.memory), "B")
         words = (
             f"memory: {short} are missing in the fullest tier of each chip, weights in {place['weights']}, cache in "
         )

@@ -13,6 +13,7 @@ from dse.claims.page import page
 from dse.claims.verdict import DASH, KINDS, UNTESTED, Receipt, UntestableError, Verdict, in_unit
 from dse.configuration.provenance import citations
 from dse.problem.session import Session, about
+from dse.run.answers import LEFT
 from dse.run.bars import bar
 from dse.run.console import console, table
 from dse.run.outcome import ended
@@ -33,12 +34,12 @@ def run(session: Session) -> None:
             advance(1)
     counted = dict(Counter(one["verdict"]["kind"] for one in found))
     content = {"receipts": found, "counts": counted, "seconds": time.perf_counter() - start} | about(session)
-    folder = session.out
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "receipts.json", content)
-    write_whole(folder / "receipts.html", page(content))
+    session.out.mkdir(parents=True, exist_ok=True)
+    written, drawn = LEFT["receipts"].files(session.out)
+    write_json(written, content)
+    write_whole(drawn, page(content))
     show(found)
-    ended("receipts", content, [folder / "receipts.json", folder / "receipts.html"])
+    ended("receipts", content, [written, drawn])
 
 
 def checked(claim: Claim, bench: Bench) -> Receipt:

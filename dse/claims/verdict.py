@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dse.evaluation.figures import in_words
-from dse.run.console import digits
+from dse.run.numbers import digits
 
 WITHIN = "within the model"
 EVERYWHERE = "holds at all points"

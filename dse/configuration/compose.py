@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dse.run.keys import SECTIONS
+
 CONFIG_NAME = "config"
-SECTIONS = ("hw", "model", "format", "serving", "scheduler")
-SOMETIMES = ("prefill", "draft")  # sections that a configuration may leave empty
+NOTHING = object()  # told from a value that is null
 
 
 def conf_folder() -> Path:
@@ -150,6 +151,15 @@ def plain(config: Any) -> dict[str, Any]:
     return read_sections({str(key): value for key, value in resolved.items()}, SECTIONS)
 
 
+def said_at(config: Any, path: str, otherwise: Any = None) -> Any:
+    """What maps within maps say at a dotted path, and `otherwise` where they say nothing."""
+    for name in path.split("."):
+        if not isinstance(config, Mapping) or name not in config:
+            return otherwise
+        config = config[name]
+    return config
+
+
 class Origin:
     """Says which file or override a path of the composed configuration came from."""
 
@@ -169,7 +179,7 @@ class Origin:
     def _in_files(self, path: str) -> str:
         for prefix, shown, content in reversed(self._files):
             inside = path.removeprefix(prefix) if path.startswith(prefix) else ""
-            if inside and _has(content, inside):
+            if inside and said_at(content, inside, NOTHING) is not NOTHING:
                 return f"{shown}: {inside}"
         return path
 
@@ -207,15 +217,10 @@ def _sets(override: str, path: str) -> bool:
         return False
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    return _has(OverridesParser.create().parse_override(override).value(), path.removeprefix(f"{key}."))
-
-
-def _has(node: Any, path: str) -> bool:
-    for name in path.split("."):
-        if not isinstance(node, Mapping) or name not in node:
-            return False
-        node = node[name]
-    return True
+    return (
+        said_at(OverridesParser.create().parse_override(override).value(), path.removeprefix(f"{key}."), NOTHING)
+        is not NOTHING
+    )
 
 
 def _shown(folder: str, config_path: str) -> str:

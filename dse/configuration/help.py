@@ -16,6 +16,7 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
                                         evaluate one machine under its best mapping
   dse task=describe hw=NAME             show a machine: figures, numbers with sources, a drawing
   dse task=check hw=NAME                hold a machine of your own against the rules that shipped ones keep
+  dse task=sensitivity hw=NAME          which of its numbers are worth knowing better
   dse task=catalogue                    every machine on one page, to sort and filter
   dse task=serve trace=NAME_OR_FILE rate=REQUESTS_PER_SECOND scheduler=NAME
                                         serve a trace, request by request: latencies, goodput
@@ -24,12 +25,13 @@ TEXT = """inferscape: explore the design space of AI-inference hardware.
                                         search a space in Hydra's override grammar
   dse search=optuna search.trials=500   sample the space instead of enumerating it
   dse search=enumerate scale=dask       the same on several workers (scale.workers, scale.address)
-  dse resume=FOLDER                     go on with an interrupted search, otherwise the same command line
+  dse resume=FOLDER                     go on with an interrupted search, as it was begun
   dse task=validate suite=silicon data=FILE
                                         hold the model against what others measured
   dse task=calibrate family=NAME        fit the constants of operators to measurements
   dse task=receipts claim=NAME          hold published claims against the model: one, or all of them without a name
   dse task=studio hw=NAME model=NAME    move its numbers by sliders on a page of your own; run=FOLDER: beside a front
+  dse task=benchmark                    how fast this machine evaluates
   dse task=log run=FOLDER               log a finished run again
   dse --quiet ...                       only the paths of what was written (or quiet=true)
   dse --json ...                        one object of JSON on the standard output (or output=json)

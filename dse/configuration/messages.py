@@ -42,6 +42,8 @@ def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
     options = re.search(r"Available options in '[^']*':\n((?:\s+\S+\n?)+)", text)
     if missing and options:
         return _choice(missing[1], options[1].split())
+    if part := lacking(error):
+        return f"{part}: the composed configuration has no such part, so that no file can be picked for it"
     inside = re.search(r"raised while resolving interpolation: (.*)", text)
     if inside:
         return inside[1]
@@ -54,6 +56,12 @@ def hydra_message(error: BaseException, words: Sequence[str] = ()) -> str:
     if "Lexer" in text or "mismatched input" in text or "extraneous input" in text:
         return f"an override cannot be read: {_lines(text)}; quote it as a whole, such as 'hw.x.frequency=1.2 GHz'"
     return _lines(text)
+
+
+def lacking(error: BaseException) -> str:
+    """The group of files that an override picks one of and the composition has none of; empty for any other error."""
+    found = re.search(r"Could not override '([^'@]+)[^']*'\.\s*No match in the defaults list", str(error))
+    return found[1] if found else ""
 
 
 def _choice(missing: str, options: list[str]) -> str:

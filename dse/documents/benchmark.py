@@ -23,6 +23,7 @@ from dse.evaluation.goals import Goals
 from dse.problem.blocks import Crossing
 from dse.problem.problem import Problem
 from dse.problem.session import Session, about, read_wanted
+from dse.run.answers import LEFT
 from dse.run.bars import activity
 from dse.run.console import console, table
 from dse.run.outcome import ended
@@ -68,9 +69,10 @@ def run(session: Session) -> None:
         "one_by_one": shared_nothing,
     }
     content = found | about(session)
-    write_json(session.folder / "benchmark.json", content)
+    files = LEFT["benchmark"].files(session.folder)
+    write_json(files[0], content)
     show(found)
-    ended("benchmark", content, [session.folder / "benchmark.json"])
+    ended("benchmark", content, files)
 
 
 def chosen_by(overrides: Sequence[str]) -> bool:

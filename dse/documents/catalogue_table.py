@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,11 +11,14 @@ from dse.configuration.provenance import assumptions
 from dse.documents.catalogue_page import WIDTHS, conflicts, peaks, told
 from dse.evaluation.figures import Pairs, figures
 from dse.machine.describe import number_pairs
+from dse.machine.roofline import in_words
 from dse.problem.session import Session
 from dse.problem.template import Template, parts
 from dse.report.assets.markup import Html, asset, element, whole_page
-from dse.run.bars import bar
+from dse.run.answers import LEFT
+from dse.run.bars import along
 from dse.run.console import console
+from dse.run.outcome import ended
 from dse.run.store import write_whole
 
 CITED = ("published", "third-party", "measured")
@@ -61,15 +63,14 @@ class Entry(NamedTuple):
 
 def run(session: Session) -> None:
     """Work out every machine on the search path, write catalogue.html."""
-    pairs, names, found = number_pairs(), sorted(choices("hw")), []
-    with bar("machines", len(names)) as advance:
-        for name in names:
-            found.append(entry(name, parts([f"hw={name}", "tracking=none"]), pairs))
-            advance(1)
+    pairs, names = number_pairs(), along("machines", sorted(choices("hw")))
+    found = [entry(name, parts([f"hw={name}", "tracking=none"]), pairs) for name in names]
     session.folder.mkdir(parents=True, exist_ok=True)
-    path = session.folder / "catalogue.html"
-    write_whole(path, page(found))
-    console.print(f"{len(found)} machines written to {path}")
+    files = LEFT["catalogue"].files(session.folder)
+    write_whole(files[0], page(found))
+    console.print(f"{len(found)} machines")
+    told = {one.name: {"engine": one.kind, "memory": one.memory} | one.values for one in found}
+    ended("catalogue", {"machines": told, "units": {c.key: c.unit for c in COLUMNS}, "seed": session.seed}, files)
 
 
 def entry(name: str, found: Template, pairs: Pairs) -> Entry:
@@ -90,7 +91,7 @@ def entry(name: str, found: Template, pairs: Pairs) -> Entry:
     counts = Counter(row["kind"] for row in rows)
     values |= {"price": float(system["price"].value), "believed": 100 * sum(counts[k] for k in CITED) / counts.total()}
     documents = sorted({row["cite"] for row in rows if row["kind"] in CITED})
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(hw.chip.engine).__name__).lower()
+    kind = in_words(type(hw.chip.engine).__name__)
     aliases = [str(alias) for alias in config.get("aliases") or ()]
     differ = list(conflicts(config))
     return Entry(name, kind, aliases, list(hw.chip.memory), values, dict(counts.most_common()), documents, differ)

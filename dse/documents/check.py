@@ -23,7 +23,9 @@ from dse.evaluation.step import in_loops
 from dse.machine.describe import number_pairs, refused, unsettled
 from dse.problem.session import Session, about
 from dse.problem.template import Template, parts
-from dse.run.console import console, table
+from dse.run.answers import LEFT
+from dse.run.console import table
+from dse.run.outcome import AnsweredError, ended
 from dse.run.precision import arrays
 from dse.run.store import write_json
 
@@ -55,14 +57,21 @@ def run(session: Session) -> None:
     """Check, print a table, write check.json; ValueError where a rule is broken."""
     found = parts(session.overrides)
     rows = [*written(found), *asked(found), *moved(found, session.wanted)]
+    tell(session, rows)
+
+
+def tell(session: Session, rows: Sequence[Checked]) -> None:
+    """Write down and say which rules are kept; ValueError where one is not."""
     table("rules", ["rule", "", "where"], [[row.rule, row.verdict, in_words(row.broken)] for row in rows])
     session.folder.mkdir(parents=True, exist_ok=True)
-    told = [row._asdict() | {"verdict": row.verdict} for row in rows]
-    write_json(session.folder / "check.json", {"rules": told} | about(session))
-    console.print(f"written to {session.folder / 'check.json'}")
+    files, told = LEFT["check"].files(session.folder), [row._asdict() | {"verdict": row.verdict} for row in rows]
+    content = {"rules": told} | about(session)
+    write_json(files[0], content)
     broken = [row.rule for row in rows if row.verdict == "broken"]
+    words = f"hw: {len(broken)} of {len(rows)} rules are broken: {'; '.join(broken)}" if broken else ""
+    ended("check", content, files, error=words)
     if broken:
-        raise ValueError(f"hw: {len(broken)} of {len(rows)} rules are broken: {'; '.join(broken)}")
+        raise AnsweredError(words)
 
 
 def in_words(broken: Sequence[str]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from dse.configuration.compose import conf_folder
 from dse.documents.component_fields import Told, components, equations, fields, files, final, name_of
 
 FOLDER = conf_folder().parent / "docs/reference"
-KINDS = {  # page -> its title and the modules on it, in their order
+KINDS = {  # page -> its title and the modules on it, in their order; others follow by what their classes extend
     "engines": ("Engines", ("hw.engine", "hw.macro_engine", "hw.tensor_engine", "hw.multiprocessors",
                 "hw.kernel_engine")),
     "macros": ("Macros of in-memory compute", ("hw.macro", "hw.digital_macro", "hw.analog_macro", "hw.analog_parts",
@@ -46,16 +47,29 @@ a field is read in; a YAML writes any unit of the same dimension.
 MOST_FILES = 12
 
 
+@functools.cache
+def kinds() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Page -> its title and the modules on it: those of `KINDS`, and those of classes that extend what is on it."""
+    found = {page: list(modules) for page, (_, modules) in KINDS.items()}
+    home = {module: page for page, modules in found.items() for module in modules}
+    for cls in components():
+        page = next((home[base.__module__] for base in cls.__mro__ if base.__module__ in home), None)
+        if page and cls.__module__ not in home:
+            found[page].append(cls.__module__)
+            home[cls.__module__] = page
+    return {page: (title, tuple(found[page])) for page, (title, _) in KINDS.items()}
+
+
 def pages() -> dict[str, str]:
     """File name -> text, of all pages."""
-    found = {f"{page}.md": "\n".join(_page(title, modules)) for page, (title, modules) in KINDS.items()}
-    rows = [f"| [{title}]({page}.md) | {_classes(modules)} |" for page, (title, modules) in KINDS.items()]
+    found = {f"{page}.md": "\n".join(_page(title, modules)) for page, (title, modules) in kinds().items()}
+    rows = [f"| [{title}]({page}.md) | {_classes(modules)} |" for page, (title, modules) in kinds().items()]
     return {"README.md": HEAD + "\n".join(rows) + "\n| [All public names](api.md) | |\n", **found, "api.md": api.page()}
 
 
 def page_of(cls: type) -> str:
     """The page that a class stands on."""
-    return next(f"{page}.md" for page, (_, modules) in KINDS.items() if cls.__module__ in modules)
+    return next(f"{page}.md" for page, (_, modules) in kinds().items() if cls.__module__ in modules)
 
 
 def _of(modules: Sequence[str]) -> list[type]:

@@ -10,7 +10,7 @@ from dse.evaluation.holding import weight_bytes
 from dse.evaluation.metrics import Headroom, units
 from dse.evaluation.metrics import Mapping as Laid
 from dse.evaluation.runners import Point, broken, indexed
-from hw.units import readable
+from dse.run.numbers import amount
 
 FAR_TOO_HOT = -100.0  # K of headroom: no balance is this far off, only leakage and refresh that drive each other
 SAME = 0.02  # relative: a limit that is this near to what is missed is the one that is missed
@@ -57,25 +57,19 @@ def alone(candidate: Candidate) -> bool:
     return candidate.prefill is None and (candidate.draft is None or candidate.draft.hw is None)
 
 
-def said(value: float, unit: str) -> str:
-    """A quantity in three digits with a unit that reads well."""
-    factor, label = readable(unit, value)
-    return f"{value * factor:.3g} {label}".strip()
-
-
 def memory(candidate: Candidate, point: Point, short: float) -> Missing:
     """Bytes of a tier."""
     if not alone(candidate):
-        return Missing("memory", f"{said(short, 'B')} are missing in the fullest tier of one of the machines")
+        return Missing("memory", f"{amount(short, 'B')} are missing in the fullest tier of one of the machines")
     name, capacity, weights = fullest(candidate, point, short)
     need = capacity + short
     words = (
-        f"{said(short, 'B')} are missing in tier {name} of a chip, which holds {said(capacity, 'B')} and would have to "
-        f"hold {said(need, 'B')}, {need / capacity:.3g} times as much"
+        f"{amount(short, 'B')} are missing in tier {name} of a chip, which holds {amount(capacity, 'B')} and would "
+        f"have to hold {amount(need, 'B')}, {need / capacity:.3g} times as much"
     )
     if weights:
-        words += f" ({said(weights, 'B')} of them weights)"
-    lever = f"tier {name} of a chip from {said(capacity, 'B')} to {said(need, 'B')}"
+        words += f" ({amount(weights, 'B')} of them weights)"
+    lever = f"tier {name} of a chip from {amount(capacity, 'B')} to {amount(need, 'B')}"
     return Missing("memory", words, lever, room(candidate, point, name, need, weights))
 
 
@@ -105,7 +99,7 @@ def room(candidate: Candidate, point: Point, full: str, need: float, weights: fl
         size, name = min(larger)
         moved = [kind for kind in ("weights", "cache") if point["mapping"][kind] == full]
         words = " ".join(f"mapping.{kind}={name}" for kind in moved)
-        return f"tier {name} has the room, {said(size, 'B')}: {words or name}"
+        return f"tier {name} has the room, {amount(size, 'B')}: {words or name}"
     mapping = point["mapping"]
     used, chips = mapping["tensor"] * mapping["attention_data"] * mapping["pipeline"], int(candidate.hw.chips())
     if used < chips:
@@ -117,11 +111,11 @@ def room(candidate: Candidate, point: Point, full: str, need: float, weights: fl
 
 def power(candidate: Candidate, point: Point, short: float) -> Missing:
     """Watts of a chip."""
-    limit, clock = float(candidate.hw.chip.cooling.power_limit), said(point["metrics"]["clock"], "Hz")
+    limit, clock = float(candidate.hw.chip.cooling.power_limit), amount(point["metrics"]["clock"], "Hz")
     if not alone(candidate):
-        return Missing("power", f"{said(short, 'W')} over the limit of a chip of one of the machines")
-    words = f"{said(short, 'W')} over the {said(limit, 'W')} of a chip at {clock}, the slowest clock there is"
-    lever = f"hw.chip.cooling.power_limit {said(limit, 'W')} → {said(limit + short, 'W')}"
+        return Missing("power", f"{amount(short, 'W')} over the limit of a chip of one of the machines")
+    words = f"{amount(short, 'W')} over the {amount(limit, 'W')} of a chip at {clock}, the slowest clock there is"
+    lever = f"hw.chip.cooling.power_limit {amount(limit, 'W')} → {amount(limit + short, 'W')}"
     return Missing("power", words, lever, "what flows without a clock is too much: less leakage, fewer layers or banks")
 
 
@@ -138,8 +132,10 @@ def heat(candidate: Candidate, point: Point, short: float) -> Missing:
     remedy = "a slower hw.chip.engine.frequency, or a cooler with less hw.chip.cooling.thermal_resistance"
     path, limit = hottest(candidate, point, short) if alone(candidate) else ("", 0.0)
     if not path:
-        return Missing("heat", f"{said(short, 'K')} beyond the first limit of temperature or heat flux", remedy=remedy)
-    words = f"{said(short, 'K')} over the {limit:.4g} K of {path}, {limit + short:.4g} K"
+        return Missing(
+            "heat", f"{amount(short, 'K')} beyond the first limit of temperature or heat flux", remedy=remedy
+        )
+    words = f"{amount(short, 'K')} over the {limit:.4g} K of {path}, {limit + short:.4g} K"
     return Missing("heat", words, f"{path} {limit:.4g} K → {limit + short:.4g} K", remedy)
 
 
@@ -160,8 +156,10 @@ def hottest(candidate: Candidate, point: Point, short: float) -> tuple[str, floa
 def clock(candidate: Candidate, point: Point, short: float) -> Missing:
     """Share by which the logic is too slow for its clock."""
     now = point["metrics"]["clock"]
-    words = f"the logic closes {short:.1%} below its clock, at {said(now * (1 - short), 'Hz')} of {said(now, 'Hz')}"
-    lever = f"hw.chip.engine.frequency {said(now, 'Hz')} → {said(now * (1 - short), 'Hz')}" if alone(candidate) else ""
+    words = f"the logic closes {short:.1%} below its clock, at {amount(now * (1 - short), 'Hz')} of {amount(now, 'Hz')}"
+    lever = (
+        f"hw.chip.engine.frequency {amount(now, 'Hz')} → {amount(now * (1 - short), 'Hz')}" if alone(candidate) else ""
+    )
     return Missing("clock", words, lever, "a slower hw.chip.engine.frequency, or a higher voltage of hw.chip.supply")
 
 
@@ -171,9 +169,9 @@ def latency(candidate: Candidate, point: Point, short: float) -> Missing:
     for name, what in (("time_to_first_token", "to the first token"), ("time_per_output_token", "a token")):
         target, value = float(getattr(serving, f"{name}_target")), metrics[name]
         if value > target:
-            over = f"{said(value - target, 's')} over the {said(target, 's')} {what}"
+            over = f"{amount(value - target, 's')} over the {amount(target, 's')} {what}"
             words.append(f"{over} ({value / target:.3g} times as long as serving.{name}_target allows)")
-            levers.append(f"serving.{name}_target {said(target, 's')} → {said(value, 's')}")
+            levers.append(f"serving.{name}_target {amount(target, 's')} → {amount(value, 's')}")
     causes = sorted(point["shares"].items(), key=lambda item: -item[1])[:2]
     made = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
     remedy = f"a token's time is {made}: fewer users than {point['mapping']['users']} (serving.users), or more chips"

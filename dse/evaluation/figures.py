@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 import dse.run.precision  # noqa: F401
-from dse.run.console import digits
+from dse.run.numbers import digits
 from hw import cost
 from hw.chip import Chip
 from hw.conditions import Conditions

@@ -183,6 +183,16 @@ SECTIONS = {
     "power_shares": PowerShares,
 }
 
+MADE_OF = {  # parts by cause -> the metrics that are made of them, first the one that they are parts of
+    "shares": ("time_per_output_token", "tokens_per_second_per_user", "tokens_per_second"),
+    "energy_shares": ("energy_per_token",),
+    "area_shares": ("silicon_area",),  # of a report alone
+    "cost_shares": ("cost_per_million_tokens",),
+    "carbon_shares": ("carbon_per_million_tokens",),
+    "power_shares": ("power",),
+}
+MEASURES = {section: names[0] for section, names in MADE_OF.items()}
+
 SOMETIMES = {"prefill": Filling, "draft": Drafting}  # sections that an answer has where the candidate has such
 
 
@@ -194,6 +204,11 @@ def units(section: type) -> dict[str, str]:
 def more_is_better(name: str) -> bool:
     """True where a larger value of this metric is the better one."""
     return next(f.metadata["more_is_better"] for f in dataclasses.fields(Metrics) if f.name == name)
+
+
+def section_of(name: str) -> str:
+    """The section of an answer that says what a metric is made of; empty where none does."""
+    return next((section for section in SECTIONS if name in MADE_OF.get(section, ())), "")
 
 
 def meanings(section: type) -> dict[str, str]:

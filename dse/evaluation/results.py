@@ -57,9 +57,3 @@ def display(points: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str
 def head(name: str, unit: str) -> str:
     """A column's head, unit last."""
     return f"{name} {unit}".strip()
-
-
-def bytes_in_words(size: float) -> str:
-    """A number of bytes with its unit, such as `1.2 GB`."""
-    factor, unit = readable("B", size)
-    return f"{size * factor:.3g} {unit}"

@@ -12,8 +12,7 @@ from dse.evaluation.evaluate import Candidate, rules
 from dse.evaluation.mapping import Grid
 from dse.evaluation.metrics import Mapping as Laid
 from dse.evaluation.metrics import Metrics, Shares, more_is_better, units
-from dse.evaluation.results import bytes_in_words
-from hw.units import readable
+from dse.run.numbers import amount
 
 MOST_RUNNERS = 5
 SAME = 1e-6  # relative: what is this near is as good
@@ -72,7 +71,7 @@ def why(winner: Point, loser: Point, objective: str, broken: Sequence[str]) -> s
     if broken:
         return f"not legal: {'; '.join(broken)}"
     if loser["headroom"]["memory"] < min(0.0, winner["headroom"]["memory"]):
-        return f"{bytes_in_words(-loser['headroom']['memory'])} are missing in the fullest tier of a chip"
+        return f"{amount(-loser['headroom']['memory'], 'B')} are missing in the fullest tier of a chip"
     late = 1 - loser["headroom"]["latency"]
     if late > 1 and late > (1 - winner["headroom"]["latency"]) * (1 + SAME):
         return f"takes {late:.3g} times as long as the tighter latency target allows"
@@ -86,13 +85,11 @@ def worse(winner: Point, loser: Point, objective: str) -> str:
     if abs(value - best) <= SAME * abs(best):
         return f"as good by {name}, and later in the grid"
     share = (value / best - 1) * (-1 if more_is_better(objective) else 1)
-    factor, unit = readable(units(Metrics)[objective], value)
-    said = f"{name} {value * factor:.4g} {unit}".strip() + f", {share:.1%} worse"
+    said = f"{name} {amount(value, units(Metrics)[objective], 4)}, {share:.1%} worse"
     grown = {cause: seconds(loser, cause) - seconds(winner, cause) for cause in units(Shares)}
     cause = max(grown, key=lambda name: grown[name])
     if grown[cause] > 0:
-        factor, unit = readable("s", grown[cause])
-        said += f"; {cause} takes {grown[cause] * factor:.3g} {unit} more of a token"
+        said += f"; {cause} takes {amount(grown[cause], 's')} more of a token"
     return said
 
 

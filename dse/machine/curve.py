@@ -20,7 +20,8 @@ from dse.evaluation.ready import best_of, picked_of
 from dse.evaluation.results import point
 from dse.evaluation.step import in_loops
 from dse.problem.template import Template
-from dse.run.console import digits, table
+from dse.run.console import table
+from dse.run.numbers import digits
 
 LOADS = 2.0 ** np.arange(21)  # users
 SHOWN = ("tokens_per_second_per_user", "tokens_per_second", "time_to_first_token", "time_per_output_token")

@@ -17,6 +17,7 @@ from dse.machine.describe_model import format_section, model_section
 from dse.machine.drawing import drawing
 from dse.problem.session import Session, about
 from dse.problem.template import Template, parts, refuse_formats
+from dse.run.answers import LEFT
 from dse.run.bars import activity
 from dse.run.outcome import ended
 from dse.run.store import write_json, write_whole
@@ -35,7 +36,7 @@ def run(session: Session) -> None:
         machine, model = machine_section(found, session.choices), model_section(found, session.choices)
         formats = format_section(found, session.choices)
     session.folder.mkdir(parents=True, exist_ok=True)
-    written, drawn = session.folder / "describe.json", session.folder / "machine.svg"
+    written, drawn = session.folder / LEFT["describe"].answer, session.folder / LEFT["describe"].sometimes[0]
     content = {"hw": machine, "model": model, "format": formats} | about(session)
     write_json(written, content)
     shown = asked(session.overrides)

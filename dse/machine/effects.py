@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dse.configuration.compose import said_at
 from dse.evaluation.evaluate import Candidate
-from dse.evaluation.explain import said
 from dse.evaluation.fixed import mappings_of
-from dse.evaluation.metrics import Headroom, units
+from dse.evaluation.metrics import MEASURES, Headroom, section_of, units
 from dse.evaluation.runners import Point
+from dse.run.numbers import amount
 from dse.uncertainty.elasticities import Moved, Moves, moves
 
-PARTS = {  # of what an objective is made, and the words before
-    "time_per_output_token": ("shares", "is"),
-    "tokens_per_second_per_user": ("shares", "comes from a token time that is"),
-    "tokens_per_second": ("shares", "comes from a token time that is"),
-    "energy_per_token": ("energy_shares", "is"),
-    "power": ("power_shares", "is"),
-    "cost_per_million_tokens": ("cost_shares", "is"),
-    "carbon_per_million_tokens": ("carbon_shares", "is"),
-}
 LISTED = 8  # elasticities of an objective that are written down
 TOLD = 3  # moves of an objective that are said
 LEAST = 1e-3  # relative effect below which nothing is said
@@ -110,9 +102,10 @@ def sentence(name: str, point: Point, effects: Sequence[Mapping[str, Any]], conf
 
 def made_of(name: str, point: Point) -> str:
     """The largest part of an objective; nothing where none is known."""
-    if name not in PARTS:
+    section = section_of(name)
+    if not section:
         return ""
-    section, words = PARTS[name]
+    words = "is" if name == MEASURES[section] else "comes from a token time that is"
     cause, share = max(point[section].items(), key=lambda item: item[1])
     return f" {words} {share * 100:.0f} % {cause}"
 
@@ -126,15 +119,14 @@ def move_words(one: Mapping[str, Any], config: Mapping[str, Any]) -> str:
             f"{abs(one['change']) * 100:.0f} % {'more' if one['change'] > 0 else 'less'} {called(one['path'], config)}"
         )
     gives = f"gives {abs(one['effect']) * 100:.2g} % {'more' if one['effect'] > 0 else 'less'}"
-    broken = [f"{limit} is then short by {said(size, units(Headroom)[limit])}" for limit, size in one["breaks"].items()]
+    broken = [
+        f"{limit} is then short by {amount(size, units(Headroom)[limit])}" for limit, size in one["breaks"].items()
+    ]
     return f"{moved} {gives}" + (f" (but {' and '.join(broken)})" if broken else "")
 
 
 def called(path: str, config: Mapping[str, Any]) -> str:
     """A number by the name of its part, where its file has one, and by its path."""
-    node: Any = config
-    for name in path.split(".")[:-1]:
-        node = node.get(name, {}) if isinstance(node, Mapping) else {}
-    aliases = node.get("aliases") if isinstance(node, Mapping) else None
-    last = path.rpartition(".")[2].replace("_", " ")
-    return f"{aliases[0]} {last} ({path})" if aliases else path
+    parent, _, last = path.rpartition(".")
+    aliases = said_at(config, f"{parent}.aliases")
+    return f"{aliases[0]} {last.replace('_', ' ')} ({path})" if aliases else path

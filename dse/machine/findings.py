@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from dse.evaluation.goals import Goals
+from dse.evaluation.metrics import section_of
 from dse.problem.space import Space, Values
 
-STEP = ("shares", "time per output token")
-PARTS = {  # of what an objective is made, where the model tells
-    "time_per_output_token": STEP,
-    "tokens_per_second_per_user": STEP,
-    "tokens_per_second": STEP,
-    "energy_per_token": ("energy_shares", "energy"),
-    "cost_per_million_tokens": ("cost_shares", "cost"),
-    "carbon_per_million_tokens": ("carbon_shares", "carbon"),
-    "power": ("power_shares", "power"),
-}
+STEP = "time per output token"  # what `shares` are of
 
 
 def finding(goals: Goals, points: list[dict[str, Any]], front: int, space: Space, config: Any) -> list[str]:
@@ -38,7 +30,8 @@ def best_point(points: list[dict[str, Any]], name: str, sense: str) -> dict[str,
 
 def best_words(name: str, sense: str, found: Mapping[str, Any]) -> str:
     """Which point is the best by an objective, its size and price, what its time, energy, cost or carbon is made of."""
-    section, what = PARTS.get(name, ("", ""))
+    section = section_of(name)
+    what = section.removesuffix("_shares") if section != "shares" else STEP
     causes = sorted(found.get(section, {}).items(), key=lambda item: -item[1])[:2]
     limits = " and ".join(f"{share:.0%} {cause}" for cause, share in causes)
     chosen = ", ".join(v for v in labelled(found).values() if isinstance(v, str))

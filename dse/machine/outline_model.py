@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dse.evaluation.results import bytes_in_words
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import amount, digits
 from hw.units import readable
 
 TOKEN = "token"  # what language models put out
@@ -35,7 +35,7 @@ def show_bytes(model: Mapping[str, Any]) -> None:
     if any(model["cache_bytes_per_token"].values()):
         heads += ["cache of the first token", "of the longest context"]
         kept += ["cache_bytes_per_token", "cache_bytes_at_longest_context"]
-    rows = [[name, *(bytes_in_words(model[key][name]) for key in kept)] for name in model["weight_bytes"]]
+    rows = [[name, *(amount(model[key][name], "B") for key in kept)] for name in model["weight_bytes"]]
     table("bytes of all layers and both ends, by number format or set of them", heads, rows)
 
 

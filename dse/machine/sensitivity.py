@@ -14,8 +14,10 @@ from dse.evaluation.metrics import Metrics, units
 from dse.machine.single import answer
 from dse.problem.session import Session, about
 from dse.problem.template import Template, template
+from dse.run.answers import LEFT
 from dse.run.bars import activity
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import digits
 from dse.run.outcome import ended
 from dse.run.store import write_json
 from dse.uncertainty.beliefs import Beliefs, Input, inputs
@@ -58,13 +60,14 @@ def run(session: Session) -> None:
         known = value_of_knowing(found, result, goals, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
     content = result | known | {"cautions": found.cautions} | about(session)
-    write_json(session.folder / "sensitivity.json", content)
+    files = LEFT["sensitivity"].files(session.folder)
+    write_json(files[0], content)
     show_bounds(result | known)
     for name, told in known["value"].items():
         show(name, told)
     for words in known["words"]:
         console.print(words)
-    ended("sensitivity", content, [session.folder / "sensitivity.json"])
+    ended("sensitivity", content, files)
 
 
 def value_of_knowing(

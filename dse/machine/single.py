@@ -26,8 +26,10 @@ from dse.machine.roofline_picture import picture as roofline_picture
 from dse.machine.roofline_rows import rooflines
 from dse.problem.session import Session, about
 from dse.problem.template import Template, template
+from dse.run.answers import LEFT
 from dse.run.bars import activity
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import digits
 from dse.run.outcome import ended
 from dse.run.precision import arrays
 from dse.run.store import write_json, write_whole
@@ -100,7 +102,7 @@ def run(session: Session) -> None:
             result |= widened(found, result, beliefs, session.wanted, session.seed)
     session.folder.mkdir(parents=True, exist_ok=True)
     said = {"title": title, "cautions": found.cautions}
-    content, files = result | said | about(session), [session.folder / "metrics.json"]
+    content, files = result | said | about(session), LEFT["evaluate"].files(session.folder)
     write_json(files[0], content)
     console.print(title, style="bold")
     for words in found.cautions:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dse.configuration.compose import SOMETIMES
 from dse.configuration.spreads import leaf_paths
 from dse.evaluation.batches import significant
 from dse.evaluation.evaluate import Candidate
@@ -21,6 +20,7 @@ from dse.evaluation.operations import operations
 from dse.problem.lattice import SAME, Arranged, Axes, Block, Passing, arranged, chosen, settled, tabled
 from dse.problem.listing import Answers, resting
 from dse.problem.space import Space
+from dse.run.keys import SOMETIMES
 from hw.chip import Placement
 from models.parallelism import Cut
 

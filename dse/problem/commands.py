@@ -9,9 +9,7 @@ from dse.evaluation.mapping import DEGREES
 from dse.problem.problem import Problem
 from dse.problem.session import command_line
 from dse.problem.space import Files
-
-LEFT_OUT = ("task", "space", "search", "scale", "objectives", "resume", "run", "tracking", "hydra", "baselines", "seed",
-            "suite", "data", "robust", "spreads", "details", "studio", "quiet", "output", "reference")  # fmt: skip
+from dse.run.keys import LEFT_OUT
 
 
 def kept(overrides: Sequence[str]) -> list[str]:

@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dse.problem.session import LAYOUT, commit, versions
+from dse.run.answers import NEEDED
 
-STUDY, SINGLE, BEGUN = "study.json", "metrics.json", "search.json"
-NEEDED = {  # keys without which a file cannot be read, and since which layout they are there
-    STUDY: ("title", "question", "finding", "counts", "seconds", "objectives", "columns", "front", "baselines",
-            "choices", "config", "versions", "command"),
-    SINGLE: ("title", "metrics", "headroom", "mapping", "choices", "config", "versions", "command"),
-    BEGUN: ("overrides", "config"),
-    "serve.json": ("trace", "latencies"),
-    "receipts.json": ("receipts",),
-    "validation.json": ("suite", "rows", "overall"),
-}  # fmt: skip
 ADDED: dict[str, Any] = {  # since the first layout; what stands where an older file says nothing
     "commit": "", "seed": None, "hypervolume": None, "nearest": [], "opening": [], "mappings": [], "constraints": [],
     "layout": 1,
@@ -81,7 +72,9 @@ def other_hand(found: Mapping[str, Any], folder: Path) -> str:
     """That a search was begun by another version, in words; empty where it was not, or did not say."""
     if "versions" not in found or writer(found) == writer({"versions": versions(), "commit": commit()}):
         return ""
-    return (
-        f"{folder} was begun by {writer(found)}, this is {this()}: designs that are evaluated already keep the "
-        "answers of that version"
-    )
+    return f"{signed(found, folder, 'begun')}: designs that are evaluated already keep the answers of that version"
+
+
+def signed(found: Mapping[str, Any], folder: Path, done: str) -> str:
+    """Which version wrote or began a folder, and which this is, in words."""
+    return f"{folder} was {done} by {writer(found)}, this is {this()}"

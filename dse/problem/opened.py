@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dse.evaluation.explain import missing, said
+from dse.evaluation.explain import missing
 from dse.evaluation.goals import Goals
 from dse.evaluation.metrics import Headroom, units
 from dse.problem.concrete import concrete
 from dse.problem.opening import Least, Opening
 from dse.problem.problem import Problem
+from dse.run.numbers import amount
 
 Describe = Callable[[np.ndarray, Mapping[str, np.ndarray], str], dict[str, Any]]
 MOST_OPENINGS = 3  # that the sentence names
@@ -43,16 +44,16 @@ def opening_section(
 def given(least: Least, levers: Mapping[str, str]) -> str:
     """What must be given, in units, each with the number that would have to move."""
     told = []
-    for name, amount in least.amounts.items():
+    for name, size in least.amounts.items():
         lever = f" ({levers[name]})" if levers.get(name) else ""
-        told.append(f"{name}, {more(name, amount)} more{lever}")
+        told.append(f"{name}, {more(name, size)} more{lever}")
     return " and ".join(told)
 
 
-def more(name: str, amount: float) -> str:
+def more(name: str, size: float) -> str:
     """An amount of a headroom in its unit; a share as one."""
     unit = units(Headroom)[name]
-    return said(amount, unit) if unit else f"{amount:.1%} of the limit"
+    return amount(size, unit) if unit else f"{size:.1%} of the limit"
 
 
 def opening_words(opening: Sequence[Mapping[str, Any]], kept: int, illegal: int) -> str:

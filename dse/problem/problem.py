@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from dse.configuration.compose import SECTIONS, SOMETIMES, compose, plain
-from dse.configuration.messages import hydra_message
+from dse.configuration.compose import compose, plain
+from dse.configuration.messages import hydra_message, lacking
 from dse.configuration.schema import paths, recheck, rule_at
 from dse.evaluation.batches import ROWS, best_of_each, first_row, flat, padded, significant, under_own
 from dse.evaluation.evaluate import Candidate
@@ -25,6 +25,8 @@ from dse.problem.slopes import slopes
 from dse.problem.space import Files, Interval, Space, Values, files, is_file_key, numbers, read_space
 from dse.problem.template import Template, leaf_index, template
 from dse.run.bars import activity
+from dse.run.flags import name_of
+from dse.run.keys import SECTIONS, SOMETIMES
 from dse.run.near import nearest
 from hw.units import Rule
 
@@ -97,7 +99,18 @@ class Problem:
         try:
             return template([*self.overrides, *files])
         except HydraException as error:
-            raise ValueError(f"space: {hydra_message(error)}") from None
+            part = lacking(error)
+            raise ValueError(f"space: {self._without(part) if part else hydra_message(error)}") from None
+
+    def _without(self, part: str) -> str:
+        """That the machine lacks a part that the space varies, and what to type instead."""
+        words = {name_of(word): word for word in self.overrides}
+        machine = words.get("hw", "the composed machine")
+        whose = "it" if {"experiment", "space"} & {*words} else "that of the default experiment"
+        return (
+            f"{whose} varies {part}, which {machine} has not; for an answer about it write dse task=evaluate "
+            f"{words.get('hw', 'hw=NAME')}, for a search experiment=NAME or space=NAME of what it has"
+        )
 
     def structures(self) -> list[tuple[int, ...]]:
         """The file codes of all structures."""

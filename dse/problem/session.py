@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dse.configuration.compose import catalogue, conf_folder, plain
 from dse.run.flags import left_to_hydra
+from dse.run.keys import SWITCHES
 from dse.run.near import nearest
 from dse.run.passwords import without_passwords
 from hw.units import Rule
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dse.evaluation.mapping import Wanted
 
 LAYOUT = 2  # of the files of a run's folder; dse/problem/folders.py says what older ones lack
-SWITCHES = ("elasticities", "write", "quiet")
 PLACES = ("weights", "cache")
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from dse.configuration.schema import counted
 from dse.run.near import nearest
-from hw.units import Rule, readable
+from dse.run.numbers import amount
+from hw.units import Rule
 
 RANGE_KEYS = ("low", "high", "step", "count", "log")
 MOST_VALUES = 1_000_000
@@ -126,8 +127,7 @@ Parameter = Files | Values | Interval
 
 def quantity_text(number: float, unit: str) -> str:
     """A number as an override would write it: `1.2 GHz`, `256`."""
-    factor, name = readable(unit, number)
-    return f"{number * factor:.12g} {name}".strip()
+    return amount(number, unit, 12)
 
 
 @dataclass(frozen=True)

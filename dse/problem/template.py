@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dse.configuration.compose import SECTIONS, SOMETIMES, Origin, compose, plain
+from dse.configuration.compose import Origin, compose, plain
 from dse.configuration.schema import build
 from dse.configuration.spreads import leaf_paths
 from dse.evaluation.evaluate import Candidate
 from dse.evaluation.grids import place, seen_from
+from dse.run.keys import SECTIONS, SOMETIMES
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dse.evaluation.metrics import MEASURES
 from dse.report.assets.markup import DASH, Html, element, framed, number, words
-from dse.report.assets.view import MEASURES
 
 TITLES = {
     "shares": "Time per output token",

@@ -8,6 +8,7 @@ from typing import Any
 from dse.configuration.compose import picked
 from dse.configuration.spreads import leaf_paths
 from dse.evaluation.evaluate import Candidate
+from dse.evaluation.terms import beside
 from dse.problem.problem import Problem
 from dse.problem.space import Files
 from dse.problem.template import Template
@@ -22,11 +23,7 @@ AREAS = {
 
 def areas(candidate: Candidate) -> DieArea:
     """Square metres of all compute dies of a candidate by what takes them; their sum is `silicon_area`."""
-    systems: list[tuple[Any, Any]] = [(1.0, candidate.hw)]
-    if candidate.prefill is not None:
-        systems.append((candidate.prefill.machines, candidate.prefill.hw))
-    if candidate.draft is not None and candidate.draft.hw is not None:
-        systems.append((1.0, candidate.draft.hw))
+    systems = [(1.0, candidate.hw), *((count, system) for _, system, count, _ in beside(candidate))]
     each = [(float(count * one.chips()), one.chip.area_terms()) for count, one in systems]
     return DieArea(*(sum(chips * float(terms[i]) for chips, terms in each) for i in range(len(DieArea._fields))))
 

@@ -21,6 +21,7 @@ from dse.problem.space import Files
 from dse.problem.template import Template
 from dse.report import details_parts as parts
 from dse.report.details_parts import Shown, chips, grouped, key_of, spread_out
+from dse.run.answers import STUDY
 from dse.run.bars import two_at_once
 from dse.run.console import console
 from dse.run.store import write_json
@@ -50,7 +51,7 @@ def add_details(session: Session, problem: Problem, study: Study, kept: Kept, ma
     start = time.perf_counter()
     try:
         study["details"] = details(problem, study, kept, mapped, count, session.wanted)
-        write_json(session.folder / "study.json", study)
+        write_json(session.folder / STUDY, study)
     except Exception as error:
         study.pop("details", None)
         console.print(f"the report has no details of its machines: {error}", style="yellow")

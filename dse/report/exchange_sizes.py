@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from dse.problem.template import Template, template
+from dse.run.numbers import amount
 from hw.network import Network
-from hw.units import readable
 
 TOKENS = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096])
 FINE = 2.0 ** np.arange(-12, 16, 0.01)  # tokens, among which the ratios are looked for
@@ -47,13 +47,8 @@ def crossings(first: Any, second: Any, bytes_of: float) -> Iterator[str]:
     ratio = first / second
     for wanted in RATIOS:
         passed = np.flatnonzero(np.diff(np.sign(ratio - wanted)))
-        where = [f"{told(FINE[i + 1] * bytes_of, 'B')}, {FINE[i + 1]:.3g} tokens" for i in passed]
+        where = [f"{amount(FINE[i + 1] * bytes_of, 'B')}, {FINE[i + 1]:.3g} tokens" for i in passed]
         yield f"first / second = {wanted:g}: {'; '.join(where) or f'nowhere (from {ratio[0]:.3g} to {ratio[-1]:.3g})'}"
-
-
-def told(value: float, unit: str) -> str:
-    factor, name = readable(unit, value)
-    return f"{value * factor:.3g} {name}"
 
 
 def page(names: Sequence[str], founds: Sequence[Template]) -> Iterator[str]:
@@ -65,7 +60,7 @@ def page(names: Sequence[str], founds: Sequence[Template]) -> Iterator[str]:
     yield "|---:|---:|" + "---:|" * len(heads)
     for row, tokens in enumerate(TOKENS):
         cells = [f"{times[machine][part][row] * 1e6:.3g}" for part in (0, 1) for machine in range(len(names))]
-        yield f"| {tokens:g} | {told(tokens * bytes_of, 'B')} | " + " | ".join(cells) + " |"
+        yield f"| {tokens:g} | {amount(tokens * bytes_of, 'B')} | " + " | ".join(cells) + " |"
     fine = [seconds(found, FINE) for found in founds]
     for part, words in enumerate(("all levels", "outermost level")):
         yield ""

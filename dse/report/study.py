@@ -32,6 +32,7 @@ from dse.report.counterparts import area_columns, area_shares, complete
 from dse.report.details import Kept, add_details
 from dse.report.details_parts import chips
 from dse.report.tables import show, write_front
+from dse.run.answers import LEFT, STUDY
 from dse.run.bars import activity, along
 from dse.run.near import nearest
 from dse.run.outcome import ended
@@ -41,7 +42,6 @@ from dse.uncertainty.sureness import beside_the_front, chances_in_words
 from hw.units import readable
 
 MOST_EXPLAINED = 12  # points of a front whose slopes are taken
-WRITTEN = ("study.json", "front.csv", "trials.parquet", "report.html")
 MOST_OTHERS = 3000  # points drawn faintly in the report
 
 
@@ -72,21 +72,21 @@ def finish(
     bases, machines = baselines(session, goals)
     study = describe(session, problem, goals, trials, designs, columns, bases, machines)
     study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
-    write_json(session.folder / "study.json", study)
+    write_json(session.folder / STUDY, study)
     write_front(session.folder / "front.csv", study)
     with activity("looking at each machine closely"):
         add_details(session, problem, study, machines, lambda design: next_best(problem, design))
     with activity("writing the report"):
         write_report_of(session.folder)
     show(study, session.folder)
-    ended("explore", study, [session.folder / name for name in WRITTEN], said=True)
+    ended("explore", study, LEFT["explore"].files(session.folder), said=True)
 
 
 def write_report_of(folder: Path) -> None:
     """report.html from what study.json holds."""
     from dse.report.page import write_report
 
-    shown = json.loads((folder / "study.json").read_text())
+    shown = json.loads((folder / STUDY).read_text())
     for found in (*shown["front"], *shown["nearest"]):
         found["parameters"] = labelled(found)
     write_report(folder / "report.html", shown)

@@ -10,7 +10,8 @@ from typing import Any
 from dse.evaluation.metrics import SECTIONS
 from dse.evaluation.results import DEGREES, head
 from dse.machine.findings import labelled
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import digits
 from dse.search.progress import in_words
 
 MOST_ROWS = 30  # rows of the front that the terminal shows

@@ -4,7 +4,8 @@
 
 ACROSS, UP, LINES : columns of trials.parquet, such as serving.users, metrics.cost_per_million_tokens, hw; KEY=VALUE
 keeps the designs that have this value, in the unit in which the report shows it. Of several designs at one place of a
-line the lowest is drawn, the highest where more of UP is better.
+line the lowest is drawn, the highest where more of UP is better. Those that miss a constraint are drawn hollow, and a
+part of the trials will do; `dse.report.winners` says who wins, of all trials and feasible ones alone.
 """
 
 from __future__ import annotations

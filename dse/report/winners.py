@@ -6,6 +6,8 @@ FOLDER : of a search whose trials were all kept; lines : what is compared; acros
 compared under; metric : of the answers, else every objective in turn. Of all that is left free, each cell has the best
 feasible design by its metric; the best of a row is bold. A rule is a product of columns and what it must be, in SI
 units: `hw.chip.engine.cores*hw.levels.package.fanout=1024`, `metrics.quantisation_noise<=-30`, `format=mxint8`.
+`dse.report.trials_picture` is apart: it draws trials that miss a constraint and runs that kept a part of their trials,
+of which nobody may be said to win.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 
 from dse.configuration.schema import nearest
 from dse.evaluation.metrics import Metrics, more_is_better, units
+from dse.run.answers import STUDY
 from hw.units import readable
 
 RULE = re.compile(r"^(?P<left>.+?)(?P<how><=|>=|=)(?P<right>.+)$")
@@ -36,7 +39,7 @@ class Trials:
     def __init__(self, folder: Path, rules: Sequence[str] = ()) -> None:
         import pandas as pd
 
-        study = json.loads((folder / "study.json").read_text())
+        study = json.loads((folder / STUDY).read_text())
         frame: Any = pd.read_parquet(folder / "trials.parquet")
         if len(frame) < study["counts"]["evaluated"]:
             raise ValueError(

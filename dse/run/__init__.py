@@ -1,1 +1,1 @@
-"""What any command needs: the terminal, the log, and the files that a kill must not hurt."""
+"""What any command needs: the terminal, the log, what keys are and tasks leave, files that a kill must not hurt."""

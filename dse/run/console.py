@@ -64,11 +64,4 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def digits(value: float | None) -> str:
-    """Four significant digits, without an exponent where that reads well."""
-    if value is None or value != value:
-        return "-"
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
 speak(Manner())

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dse.run.keys import SPOKEN
+
 FLAGS = {"--quiet": "quiet=true", "-q": "quiet=true", "--json": "output=json"}
-SPOKEN = ("quiet", "output")  # keys of the configuration that say how a run speaks, not what it is of
 OUTPUTS = ("text", "json")
 WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd",
               "--experimental-rerun")  # fmt: skip
@@ -55,4 +56,9 @@ def is_override(words: Sequence[str], place: int) -> bool:
 
 def left_to_hydra(overrides: Iterable[str]) -> list[str]:
     """Overrides that say what a run is of, not how it speaks."""
-    return [word for word in overrides if word.lstrip("+").partition("=")[0] not in SPOKEN]
+    return [word for word in overrides if name_of(word) not in SPOKEN]
+
+
+def name_of(word: str) -> str:
+    """What an override sets."""
+    return word.lstrip("+~").partition("=")[0]

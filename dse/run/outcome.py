@@ -15,20 +15,25 @@ from dse.run.store import finite
 # What a file holds but its summary does not: the composed configuration, and what fills pages.
 LARGE = ("config", "others", "assumptions", "rows", "distributions", "timeline", "numbers", "folds", "correlation",
          "codes", "curve")  # fmt: skip
+REFUSED = 1  # the exit code
 DRAWN = (".svg", ".html")
 log = logging.getLogger(__name__)
 
 
-def ended(task: str, content: Mapping[str, Any], files: Sequence[Path], said: bool = False) -> None:
+class AnsweredError(ValueError):
+    """That an answer is a refusal: `ended` has said so in the object of JSON, and a second is not printed."""
+
+
+def ended(task: str, content: Mapping[str, Any], files: Sequence[Path], said: bool = False, error: str = "") -> None:
     """Tell of what a task found, `content`, and wrote, the first of `files` holding all of it.
 
-    said : whether the words have named the files already.
+    said : whether the words have named the files already; error : why the run is refused for what it found.
     """
     for path in files:
         log.info("written: %s", path)
     how = manner()
     if how.json:
-        print(json.dumps(summary(task, content, files)), flush=True)
+        print(json.dumps(summary(task, content, files) | (refusal(error) if error else {})), flush=True)
     elif how.quiet and files:
         print("\n".join(map(str, files)), flush=True)
     for path in files:
@@ -51,7 +56,12 @@ def small(content: Any) -> Any:
     return [small(value) for value in content] if isinstance(content, (list, tuple)) else content
 
 
-def failed(words: str, code: int) -> None:
-    """That a task ended without an answer, where an object of JSON is asked for."""
-    if manner().json:
-        print(json.dumps({"error": without_passwords(words), "exit": code}), flush=True)
+def failed(error: Exception, words: str) -> None:
+    """That a task was refused, where an object of JSON is asked for and none was printed."""
+    if manner().json and not isinstance(error, AnsweredError):
+        print(json.dumps(refusal(words)), flush=True)
+
+
+def refusal(words: str) -> dict[str, Any]:
+    """What the object of a refused run holds."""
+    return {"error": without_passwords(words), "exit": REFUSED}

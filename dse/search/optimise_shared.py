@@ -19,11 +19,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from dse.configuration.compose import SECTIONS, SOMETIMES
 from dse.evaluation.goals import Columns, Goals
 from dse.problem.archive import Archive, Question
 from dse.problem.problem import composed
 from dse.run.bars import bar
+from dse.run.keys import SECTIONS, SOMETIMES
 from dse.run.store import Trials
 from dse.search.samplers import Seen, make_sampler, manner, refuse_objectives
 from dse.search.storage import connected, reached

@@ -7,6 +7,7 @@ from pathlib import Path
 from dse.evaluation.goals import Goals
 from dse.problem import folders
 from dse.problem.session import Session
+from dse.run.answers import BEGUN, STUDY
 from dse.run.store import Trials
 from dse.search.progress import EXACT, Reference
 from dse.search.resuming import compared, differences
@@ -21,7 +22,7 @@ def read_reference(session: Session, goals: Goals) -> Reference | None:
     if given is None:
         return None
     folder = Path(str(given))
-    if not (folder / "search.json").is_file() or not (folder / "trials").is_dir():
+    if not (folder / BEGUN).is_file() or not (folder / "trials").is_dir():
         raise FileNotFoundError(f"reference: {str(given)!r} holds no search; name the folder of an enumerated one")
     _refuse_another(session, folder)
     _, columns = Trials(folder, []).load()
@@ -33,13 +34,13 @@ def read_reference(session: Session, goals: Goals) -> Reference | None:
 
 def front_of(folder: Path) -> str:
     """What the front of a run's folder is: exact where all designs were enumerated to the end."""
-    search = folders.read(folder / folders.BEGUN, "reference")["config"]["search"]
-    exact = search["_target_"] == EXACT and (folder / "study.json").is_file()
+    search = folders.read(folder / BEGUN, "reference")["config"]["search"]
+    exact = search["_target_"] == EXACT and (folder / STUDY).is_file()
     return "exact front" if exact else "front"
 
 
 def _refuse_another(session: Session, folder: Path) -> None:
-    before = folders.read(folder / folders.BEGUN, "reference")["config"]
+    before = folders.read(folder / BEGUN, "reference")["config"]
     then, now = ({k: v for k, v in one.items() if k not in FREE} for one in (before, compared(session)))
     changed = differences(then, now)
     if changed:

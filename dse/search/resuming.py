@@ -6,28 +6,29 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dse.configuration.compose import SECTIONS, SOMETIMES
 from dse.problem import folders
 from dse.problem.session import LAYOUT, Session, command_line, commit, versions
+from dse.run.answers import BEGUN
 from dse.run.console import warn
+from dse.run.keys import COMPARED
 from dse.run.passwords import without_passwords
 from dse.run.store import Trials, write_json
 
 MOST_CHANGES = 20  # of a configuration that a message names
 ABSENT: Any = object()
-COMPARED = (*SECTIONS, *SOMETIMES, "mapping", "space", "objectives", "search", "seed", "robust", "spreads")
 
 
 def begin(session: Session) -> None:
     """Write down what is searched, so that a resumed run can be held against it."""
     session.folder.mkdir(parents=True, exist_ok=True)
     said = {"layout": LAYOUT, "versions": versions(), "commit": commit()}
-    write_json(session.folder / "search.json", {"overrides": session.overrides, "config": compared(session)} | said)
+    said |= {"command": command_line(session.folders, session.overrides)}
+    write_json(session.folder / BEGUN, {"overrides": session.overrides, "config": compared(session)} | said)
 
 
 def begun(session: Session) -> bool:
     """True where the folder holds a search that can be gone on with."""
-    return (session.folder / "search.json").is_file()
+    return (session.folder / BEGUN).is_file()
 
 
 def compared(session: Session) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def refuse_changes(session: Session) -> None:
         raise FileNotFoundError(
             f"resume: {str(session.folder)!r} holds no search; name the folder of an interrupted one"
         )
-    before = folders.read(session.folder / folders.BEGUN, "resume")
+    before = folders.read(session.folder / BEGUN, "resume")
     changed = differences(before["config"], compared(session))
     hand = folders.other_hand(before, session.folder)
     if changed:

@@ -20,13 +20,14 @@ from hydra.core.override_parser.types import (
     Sweep,
 )
 
-from dse.configuration.compose import SECTIONS, SOMETIMES, compose, plain
+from dse.configuration.compose import compose, plain
 from dse.configuration.schema import target
 from dse.problem.commands import head
 from dse.problem.problem import rule_of
 from dse.problem.space import files, is_file_key, quantity_text, read_space
 from dse.problem.template import Template, template
 from dse.run.console import console
+from dse.run.keys import SECTIONS, SOMETIMES
 from dse.run.near import nearest
 from dse.search.enumerate import Enumeration
 from hw.units import Rule

@@ -9,12 +9,12 @@ from typing import Any
 
 from hydra.experimental.callback import Callback
 
-from dse.run.console import console, digits, speak, table
+from dse.run.answers import ANSWERS, BEGUN
+from dse.run.console import console, speak, table
 from dse.run.flags import Manner
+from dse.run.numbers import digits
 
 ONE_BY_ONE = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"  # of which all jobs are known beforehand
-ANSWERS = ("metrics.json", "study.json", "serve.json", "validation.json", "receipts.json", "describe.json",
-           "sensitivity.json", "calibration.json", "benchmark.json")  # fmt: skip
 SHOWN = ("tokens_per_second_per_user", "time_to_first_token", "energy_per_token", "cost_per_million_tokens")
 
 
@@ -79,7 +79,7 @@ def jobs_of(config: Any) -> list[list[str]]:
 def answer_of(folder: Path) -> dict[str, Any] | None:
     """What a job wrote, and none where it wrote nothing."""
     known = [folder / name for name in ANSWERS if (folder / name).is_file()]
-    for path in known or sorted(set(folder.glob("*.json")) - {folder / "search.json"}):
+    for path in known or sorted(set(folder.glob("*.json")) - {folder / BEGUN}):
         try:
             found = json.loads(path.read_text())
         except ValueError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dse.evaluation.results import bytes_in_words
 from dse.evaluation.rules import Rules
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import amount, digits
 from hw.units import readable
 
 LATENCIES = {
@@ -100,7 +100,7 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
     """What makes the answers less than they seem."""
     words, refused = [], result["requests"]["refused"]
     if refused:
-        most = bytes_in_words(result["cache_per_replica"]) if "cache_per_replica" in result else "its cache"
+        most = amount(result["cache_per_replica"], "B") if "cache_per_replica" in result else "its cache"
         words.append(f"{refused:,} requests are refused: prompt and answer need more than {most} of a replica")
     served, asked = result["throughput"]["requests_per_second"], result["trace"]["rate"]
     if asked and served < 0.9 * asked:

@@ -14,6 +14,7 @@ from dse.evaluation.evaluate import Candidate
 from dse.evaluation.rules import Rules, StepTimes
 from dse.problem.session import Session, about
 from dse.problem.template import template
+from dse.run.answers import LEFT
 from dse.run.bars import activity, bar
 from dse.run.console import console
 from dse.run.outcome import ended
@@ -60,7 +61,7 @@ def run(session: Session) -> None:
     content = result | about(session)
     write(session, served, targets, content)
     serve_report.show(result, description, rules)
-    ended("serve", content, [session.folder / name for name in ("serve.json", "requests.parquet", "serving.svg")])
+    ended("serve", content, LEFT["serve"].files(session.folder))
 
 
 def rules_of(session: Session, candidate: Candidate) -> Rules:

@@ -10,8 +10,9 @@ from typing import Any
 
 from dse.evaluation.goals import Goals
 from dse.problem.commands import kept
-from dse.problem.folders import STUDY, read
-from dse.studio.state import name_of
+from dse.problem.folders import read
+from dse.run.answers import STUDY
+from dse.run.flags import name_of
 
 SAME = 1e-6  # relative: a search keeps seven digits
 

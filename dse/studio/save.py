@@ -10,7 +10,8 @@ from typing import Any
 from dse.configuration.compose import choices
 from dse.problem.session import command_line
 from dse.problem.space import is_file_key
-from dse.studio.state import Studio, name_of
+from dse.run.flags import name_of
+from dse.studio.state import Studio
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 SOURCE = "assumed: set by hand in the studio"

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import dse.run.precision  # noqa: F401
-from dse.configuration.compose import choices, picked
+from dse.configuration.compose import choices, picked, said_at
 from dse.configuration.schema import nearest, recheck
 from dse.configuration.spreads import leaf_paths
 from dse.evaluation.batches import best_of_one, flat
@@ -26,6 +26,7 @@ from dse.machine.single import legal_point
 from dse.problem.commands import rebuild
 from dse.problem.space import Space
 from dse.problem.template import Template, refuse_contexts, template
+from dse.run.flags import name_of
 from dse.studio.knobs import Knob, around, movable, of_space, telling, written
 from dse.uncertainty.elasticities import rules_of
 from hw.units import Rule
@@ -190,8 +191,8 @@ class Studio:
             raise ValueError(f"{group[:99]}={name[:99]}: there is no such choice here")
         files = {key: file for key, file in self.moved.files.items() if not under(key, group)} | {group: name}
         before, after = self.shown.structure.found.config, self._structure(files)
-        there = {key: stated(before, key) for key in after.rules}
-        kept = {k: t for k, t in self.moved.texts.items() if k in there and there[k] == stated(after.found.config, k)}
+        there = {key: said_at(before, key) for key in after.rules}
+        kept = {k: t for k, t in self.moved.texts.items() if k in there and there[k] == said_at(after.found.config, k)}
         left = [f"{key}={text}" for key, text in self.moved.texts.items() if key not in kept]
         self._go(Moved(files, kept))
         self.asked = [key for key in self.asked if key in self.rules]
@@ -260,7 +261,7 @@ class Studio:
     def words(self) -> list[str]:
         """The words that compose the machine as it is now."""
         config = self.shown.found.config
-        numbers = [f"{'+' if stated(config, k) is None else ''}{k}={text}" for k, text in self.moved.texts.items()]
+        numbers = [f"{'+' if said_at(config, k) is None else ''}{k}={text}" for k, text in self.moved.texts.items()]
         return [*self._words(self.moved.files), *numbers]
 
     def command(self) -> str:
@@ -284,24 +285,10 @@ def filled_up(grid: Any) -> Any:
     return jax.tree.map(lambda column: np.append(column, np.repeat(np.asarray(column)[:1], rows - len(column))), grid)
 
 
-def name_of(word: str) -> str:
-    """What an override sets."""
-    return word.lstrip("+~").partition("=")[0]
-
-
 def under(name: str, group: str) -> bool:
     """True for a group itself, its files within, and numbers below the place that it fills."""
     path, place = (re.sub("/", ".", (one.partition("@")[2] or one)) for one in (name, group))
     return path == place or path.startswith(f"{place}.")
-
-
-def stated(config: Any, key: str) -> Any:
-    """What a composed configuration says at a path; none where it says nothing."""
-    for name in key.split("."):
-        if not isinstance(config, Mapping) or name not in config:
-            return None
-        config = config[name]
-    return config
 
 
 def slid(before: Moved, after: Moved) -> Any:

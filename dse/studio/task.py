@@ -16,9 +16,10 @@ from dse.problem.session import Session, read_wanted
 from dse.problem.space import Space, is_file_key, read_space
 from dse.problem.template import template
 from dse.run.console import console
+from dse.run.flags import name_of
 from dse.studio.front import Front, read_front
 from dse.studio.guard import bound
-from dse.studio.state import Moved, Studio, name_of
+from dse.studio.state import Moved, Studio
 from hw.units import Rule
 
 MISSING = "task=studio needs a page's library that is not installed: pip install 'inferscape[studio]'"

@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from dse.machine.findings import best_point
 from dse.tracking.keys import plain, sized
 from dse.tracking.tables import front_table, trials_table
 
@@ -84,11 +85,7 @@ def scatter(study: Mapping[str, Any], across: str, up: str) -> Any:
 
 def best_names(study: Mapping[str, Any]) -> set[str]:
     """The points that are best by an objective: those that the finding names."""
-    bests = set()
-    for goal in study["objectives"]:
-        pick = max if goal["sense"] == "maximize" else min
-        bests.add(pick(study["front"], key=lambda one: one["metrics"][goal["name"]])["name"])
-    return bests
+    return {best_point(study["front"], goal["name"], goal["sense"])["name"] for goal in study["objectives"]}
 
 
 def scaled(values: Sequence[float | None], factor: float) -> list[float | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dse.evaluation.metrics import SECTIONS, SOMETIMES, units
 from dse.evaluation.results import head
+from dse.run.keys import ELSEWHERE
 from hw.units import readable, registry
 
 TYPICAL = {"s": 1e-3, "J/token": 1e-3, "W": 1e3, "B": 1e9, "Hz": 1e9}  # one unit for all runs, from cards to racks
@@ -17,7 +18,6 @@ QUANTITIES = ("GHz", "GB/s", "GB", "ms", "W", "pJ/bit", "mm^2", "K", "USD", "USD
 DIGITS = 7  # of what is logged: more than single precision holds
 SPREAD = ("p5", "p95")
 GROUPS = ("hw", "model", "format", "serving")
-ELSEWHERE = ("task", "experiment", "tracking", "hydra", "run", "out", "title", "question")
 FORBIDDEN = re.compile(r"[^\w./\- :]")  # what MLflow takes in no key
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from dse.machine.findings import labelled
-from dse.run.console import digits
+from dse.run.numbers import digits
 from dse.tracking.keys import sized
 
 MOST_ROWS = 40  # of a table in a note

@@ -5,52 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from dse.problem.folders import read
-from dse.problem.session import commit, versions
+from dse.problem.folders import read, signed
+from dse.problem.session import versions
+from dse.run.answers import BEGUN, LEFT, Left
 from dse.run.console import console, warn
 from dse.run.passwords import without_passwords
+from dse.run.store import digest_of
 from dse.tracking import address
-from dse.tracking.runs import Logged, Run, created, digest_of, files_of, of_evaluation, of_study
+from dse.tracking.others import of_receipts, of_service, of_validation
+from dse.tracking.runs import Logged, Run, created, files_of, of_evaluation, of_study
 
 Build = Callable[[Path, Mapping[str, Any], list[Path]], list[Run]]
 
 
-class Kind(NamedTuple):
-    """How an answer is logged, the files that belong to it, and the MLflow experiment that it belongs to where its
-    command line names none of ours."""
-
-    build: Build
-    files: Sequence[str]
-    home: str = ""
-
-
-def _service(folder: Path, result: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_service
-
-    return of_service(folder, result, files)
-
-
-def _receipts(folder: Path, content: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_receipts
-
-    return of_receipts(folder, content, files)
-
-
-def _validation(folder: Path, content: Mapping[str, Any], files: list[Path]) -> list[Run]:
-    from dse.tracking.others import of_validation
-
-    return of_validation(folder, content, files)
-
-
-KINDS = {
-    "study.json": Kind(of_study, ("front.csv", "trials.parquet", "report.html")),
-    "metrics.json": Kind(of_evaluation, (), "evaluations"),
-    "serve.json": Kind(_service, ("requests.parquet", "serving.svg"), "serving"),
-    "receipts.json": Kind(_receipts, ("receipts.html",), "receipts"),
-    "validation.json": Kind(_validation, ("validation.html",), "validation"),
+BUILDS: Mapping[str, Build] = {  # task -> how its answer is logged
+    "explore": of_study,
+    "evaluate": of_evaluation,
+    "serve": of_service,
+    "receipts": of_receipts,
+    "validate": of_validation,
 }
+LOGGED = {LEFT[task].answer: (LEFT[task], build) for task, build in BUILDS.items()}
 
 
 def record(folder: Path, tracking: Mapping[str, Any], answer: str | None = None) -> None:
@@ -92,11 +69,11 @@ def log(folder: Path, tracking: Mapping[str, Any], answer: str | None) -> dict[s
 
 def answers_in(folder: Path) -> list[str]:
     """The answers that a folder holds; raises FileNotFoundError where there is none."""
-    found = [name for name in KINDS if (folder / name).is_file()]
+    found = [name for name in LOGGED if (folder / name).is_file()]
     if not found:
-        begun = (folder / "search.json").is_file()
+        begun = (folder / BEGUN).is_file()
         why = "the search did not finish" if begun else "the run did not finish, or is of a task that is not logged"
-        raise FileNotFoundError(f"run: {folder} holds none of {', '.join(KINDS)}: {why}")
+        raise FileNotFoundError(f"run: {folder} holds none of {', '.join(LOGGED)}: {why}")
     return found
 
 
@@ -105,13 +82,13 @@ def _write(
 ) -> None:
     from dse.tracking import store, views
 
-    kind, start, before = KINDS[name], time.perf_counter(), (done.new, done.completed, done.there)
-    missing = [file for file in kind.files if not (folder / file).is_file()]
+    (left, build), start, before = LOGGED[name], time.perf_counter(), (done.new, done.completed, done.there)
+    missing = [file for file in left.beside if not (folder / file).is_file()]
     tell_of(folder, content, missing)
-    logged = Logged(digest_of(folder / name), kind.build(folder, content, files_of(folder, name, list(KINDS))),
+    logged = Logged(digest_of([folder / name]), build(folder, content, files_of(folder, name, list(LOGGED))),
                     created(content), content, missing)  # fmt: skip
     client = store.client_of(uri)
-    title = tracking["experiment"] or experiment_of(content, kind)
+    title = tracking["experiment"] or experiment_of(content, left)
     with store.one_at_a_time(uri):
         experiment = store.open_experiment(client, uri, title, tracking.get("artifacts"))
         first = len(done.ids)
@@ -125,12 +102,12 @@ def _write(
     console.print(f"open        {opened(uri, experiment, views.key_of(found))}")
 
 
-def experiment_of(content: Mapping[str, Any], kind: Kind) -> str:
+def experiment_of(content: Mapping[str, Any], left: Left) -> str:
     """The MLflow experiment of an answer: that of ours which a study is of or a command line names."""
     from dse.tracking.keys import overrides
 
-    named = not kind.home or "experiment" in dict(overrides(content.get("command", "")))
-    return (content.get("choices", {}).get("experiment") if named else kind.home) or "dse"
+    named = not left.home or "experiment" in dict(overrides(content.get("command", "")))
+    return (content.get("choices", {}).get("experiment") if named else left.home) or "dse"
 
 
 def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) -> None:
@@ -144,9 +121,7 @@ def tell_of(folder: Path, content: Mapping[str, Any], missing: Sequence[str]) ->
     lacks, more = unknown(points[0]) if points else ([], [])
     if then != now or lacks or more:
         told = [f"has no {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(more)}, not known here"] * bool(more)
-        written = f"inferscape {then or 'of an unknown version'} (commit {content.get('commit') or 'none'})"
-        words = f"{folder} was written by {written}, this is {now} (commit {commit() or 'none'})"
-        warn("; it ".join([words, *told]))
+        warn("; it ".join([signed(content, folder, "written"), *told]))
 
 
 def opened(uri: str, experiment: str, view: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dse.configuration.schema import NOTES
+from dse.run.answers import BEGUN
 from dse.run.passwords import without_passwords
 from dse.tracking import notes
 from dse.tracking.keys import answers, chosen, key, mapping, number, parameters
@@ -63,11 +63,6 @@ class Logged:
     missing: list[str]
 
 
-def digest_of(path: Path) -> str:
-    """What tells one finished run from all others: the digest of its answer."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
-
-
 def created(content: Mapping[str, Any]) -> datetime.datetime:
     """When the answer was written; now, where it does not say."""
     try:
@@ -78,7 +73,7 @@ def created(content: Mapping[str, Any]) -> datetime.datetime:
 
 def files_of(folder: Path, answer: str, others: Sequence[str]) -> list[Path]:
     """The files of an answer in a folder: what people open; not the other answers, drafts and the search's own."""
-    left = {name for name in others if name != answer} | {"search.json"}
+    left = {name for name in others if name != answer} | {BEGUN}
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name not in left
             and path.name[0] != "." and path.suffix in OPENED]  # fmt: skip
 

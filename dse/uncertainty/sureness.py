@@ -12,7 +12,8 @@ from dse.evaluation.metrics import Metrics, units
 from dse.evaluation.results import display
 from dse.problem.problem import Problem
 from dse.problem.session import Session
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
+from dse.run.numbers import digits
 from dse.uncertainty.beliefs import Beliefs
 from dse.uncertainty.uncertainty import Widener, bounds, chances, near, structures_of
 

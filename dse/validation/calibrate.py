@@ -13,6 +13,7 @@ import numpy as np
 
 from dse.configuration.measured import folder
 from dse.problem.session import Session, about
+from dse.run.answers import LEFT
 from dse.run.bars import activity
 from dse.run.console import console, table
 from dse.run.outcome import ended
@@ -189,10 +190,11 @@ def run_family(session: Session, name: str) -> None:
     content = {"family": name, "data": str(path), "fitted_rows": best.rows, "constants": constants, "errors": errors}
     content |= {"correlation": best.correlation.tolist()}
     content |= about(session)
-    write_json(session.folder / "calibration.json", content)
+    files = LEFT["calibrate"].files(session.folder)
+    write_json(files[0], content)
     show(constants, errors, best)
     put_all(found, best, session.switch("write"))
-    ended("calibrate", content, [session.folder / "calibration.json"])
+    ended("calibrate", content, files)
 
 
 def chosen(path: Path, name: str) -> tuple[list[Bench], list[str]]:
@@ -221,9 +223,10 @@ def run_links(session: Session) -> None:
     ]
     session.folder.mkdir(parents=True, exist_ok=True)
     content = {"family": LINKS, "constants": constants} | about(session)
-    write_json(session.folder / "calibration.json", content)
+    files = LEFT["calibrate"].files(session.folder)
+    write_json(files[0], content)
     table("constants", ["constant", "value"], [[one["key"], f"{one['value']:.3g}"] for one in constants])
-    ended("calibrate", content, [session.folder / "calibration.json"])
+    ended("calibrate", content, files)
 
 
 def show(constants: list[dict[str, Any]], errors: list[dict[str, Any]], best: Fit) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from dse.configuration.compose import conf_folder
 from dse.run.console import console
+from dse.run.numbers import amount
 from dse.validation.operator_families import Constant
 from dse.validation.operator_rows import Bench, applies, key, notes
-from hw.units import readable
 
 if TYPE_CHECKING:
     from dse.validation.calibrate import Fit
@@ -71,10 +71,7 @@ def home(constant: Constant, machine: str) -> tuple[str, list[str]]:
 
 def written(constant: Constant, value: float) -> str:
     """A value as configurations have it."""
-    if not constant.unit:
-        return f"{value:.4g}"
-    factor, unit = (1.0, constant.unit) if "/" in constant.unit else readable(constant.unit, value)
-    return f"{value * factor:.4g} {unit}"
+    return f"{value:.4g} {constant.unit}" if "/" in constant.unit else amount(value, constant.unit, 4)
 
 
 def put(text: str, words: Sequence[str], value: str) -> str:

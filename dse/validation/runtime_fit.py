@@ -20,6 +20,7 @@ import numpy as np
 from dse.configuration.compose import beside
 from dse.configuration.help import own_folders
 from dse.configuration.measured import folder
+from dse.run.numbers import amount
 from dse.run.store import write_whole
 from dse.validation.calibrate import covariance
 from dse.validation.calibrate_write import put
@@ -28,7 +29,6 @@ from dse.validation.end_to_end_plan import Library, Planned
 from dse.validation.end_to_end_program import Found, Question, kinds, slopes, stacked
 from dse.validation.end_to_end_rows import read
 from dse.validation.validate import FITTED, errors_of
-from hw.units import readable
 
 NAMES = ("step_time", "layer_time", "hidden_exchange")
 LEAST, MOST = np.zeros(3), np.array([60e-3, 300e-6, 0.9])  # s, s, share: the box that constants are sought in
@@ -197,8 +197,7 @@ def lines(fit: Fit) -> dict[str, tuple[str, str]]:
 
 def told_value(value: float, unit: str, digits: int) -> str:
     """A value with so many digits, in a readable unit."""
-    factor, short = readable(unit, float(value)) if unit else (1.0, "")
-    return f"{value * factor:.{digits}g} {short}".strip()
+    return amount(float(value), unit, digits)
 
 
 def put_constants(path: Path, fit: Fit) -> None:

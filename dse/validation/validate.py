@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +13,13 @@ import numpy as np
 
 from dse.configuration.measured import folder
 from dse.problem.session import Session, about
+from dse.run.answers import LEFT
 from dse.run.bars import activity
-from dse.run.console import console, digits, table
+from dse.run.console import console, table
 from dse.run.near import nearest
+from dse.run.numbers import digits
 from dse.run.outcome import ended
-from dse.run.store import write_json, write_whole
+from dse.run.store import digest_of, write_json, write_whole
 
 EXCLUDED, PREDICTED, LEFT_OUT, FITTED = "excluded", "predicted", "leave_one_chip_out", "fitted"
 MOST_SHOWN, WORST = 60, 20  # rows on the console: all of few, the worst of many; validation.json has all
@@ -149,24 +150,17 @@ def run(session: Session) -> None:
         raise FileNotFoundError(f"data: there is no file {path}; name one of measurements with data=FILE")
     from dse.validation.validation_page import page
 
-    folder = session.out
     with activity(f"suite {session.config['suite']}, from {path}"):
         found = suite(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest_of(path)} | report(found)
+    session.out.mkdir(parents=True, exist_ok=True)
+    digest = digest_of(sorted(path.rglob("*.csv*")) if path.is_dir() else [path])
+    content = {"suite": session.config["suite"], "data": str(path), "data_digest": digest} | report(found)
     signed = content | about(session)
-    write_json(folder / "validation.json", signed)
-    write_whole(folder / "validation.html", page(found, content))
+    written, drawn = LEFT["validate"].files(session.out)
+    write_json(written, signed)
+    write_whole(drawn, page(found, content))
     show(found, content)
-    ended("validate", signed, [folder / "validation.json", folder / "validation.html"])
-
-
-def digest_of(path: Path) -> str:
-    """What tells the measurements of a file, or of a folder's files, from others."""
-    found = hashlib.sha256()
-    for file in sorted(path.rglob("*.csv*")) if path.is_dir() else [path]:
-        found.update(file.read_bytes())
-    return found.hexdigest()[:32]
+    ended("validate", signed, [written, drawn])
 
 
 def report(found: Validation) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from dse.report.assets.markup import Html, asset, element, framed, whole_page, words
-from dse.run.console import digits
+from dse.run.numbers import digits
 from dse.validation.validate import EXCLUDED, FITTED, Row, Validation, reasons
 
 SIDE, LEFT, BOTTOM, TOP = 300, 58, 40, 8  # pixels of a panel's square and of what is around it

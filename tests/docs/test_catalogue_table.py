@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from machines import composed
+from running import run_here
 
 from dse.configuration.compose import beside
+from dse.documents import catalogue_table
 from dse.documents.catalogue_table import CITED, COLUMNS, Entry, entry, page
 from dse.problem.template import parts
 
@@ -50,6 +54,17 @@ def test_what_is_written_is_escaped_and_nothing_is_fetched(shown: str) -> None:
     assert "A &amp; B &lt;1&gt;" in shown
     assert not re.search(r'(src|href)="(?!#)', shown)
     assert "$" not in re.sub(r"<script>.*?</script>", "", shown, flags=re.DOTALL)
+
+
+def test_what_was_written_is_told_as_by_every_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_table, "choices", lambda _: ["corsair_card"])
+    done = run_here(tmp_path, "--json", "task=catalogue", "tracking=none", "hydra.run.dir=run")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["files"] == [str(tmp_path / "run/catalogue.html")]
+    assert (tmp_path / "run/catalogue.html").is_file()
+    assert found["machines"]["corsair_card"]["price"] > 0
+    assert found["units"]["price"] == "USD"
 
 
 def test_a_shipped_machine_comes_to_what_its_parts_say() -> None:

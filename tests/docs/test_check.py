@@ -10,6 +10,7 @@ import pytest
 from running import run_here
 
 from dse.configuration.compose import beside
+from dse.documents import check
 from dse.documents.check import cool, idle, later, sound, written
 from dse.problem.template import parts
 
@@ -52,6 +53,20 @@ def test_a_machine_of_ones_own_is_checked(tmp_path: Path) -> None:
 
 def test_a_number_without_a_source_is_named(tmp_path: Path) -> None:
     assert broken(tmp_path, MINE) == {"every number has a source": ["hw.chip.memory.lpddr.bandwidth"]}
+
+
+def test_a_broken_rule_is_one_object_of_json_and_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "moved", lambda *_: [])  # slopes take their time
+    mine(tmp_path, MINE)
+    done = run_here(tmp_path, "--json", "--config-dir", "mine", "hw=own", *QUICK)
+    assert done.code == 1
+    found = json.loads(done.out)
+    assert (found["task"], found["exit"], found["files"]) == ("check", 1, [str(tmp_path / "run/check.json")])
+    assert f"dse: {found['error']}" in done.err.splitlines()
+    rows = {row["rule"]: row["verdict"] for row in found["rules"]}
+    assert [rule for rule, verdict in rows.items() if verdict == "broken"] == ["every number has a source"]
+    kept = run_here(tmp_path, "--json", "hw=corsair_chiplet", *QUICK)
+    assert (kept.code, set(json.loads(kept.out)) & {"error", "exit"}) == (0, set())
 
 
 def test_a_reason_must_say_something(tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 from machines import CONF, ROOT
+from test_layers import FLOORS
 
 from dse.documents.api_page import signature
 from dse.documents.component_fields import components, equations, fields, final, words
-from dse.documents.reference_pages import FOLDER, KINDS, page_of, pages
+from dse.documents.reference_pages import FOLDER, kinds, page_of, pages
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -90,18 +92,29 @@ def test_the_first_page_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130
 
 
+def test_the_table_of_packages_is_what_they_say_of_themselves() -> None:
+    """In docs/extend.md, from the ground up."""
+    rows = re.findall(r"^\| `dse/(\w+)/` \| (.*) \|$", (ROOT / "docs/extend.md").read_text(), re.MULTILINE)
+    there = [name for name in FLOORS if (ROOT / "dse" / name).is_dir()]
+    said = {name: ast.get_docstring(ast.parse((ROOT / "dse" / name / "__init__.py").read_text())) for name in there}
+    assert rows == [(name, said[name]) for name in there]
+
+
 def test_the_reference_is_up_to_date() -> None:
-    """`python -m dse.documents.reference_pages` writes it anew."""
-    found = pages()
-    assert {path.name for path in FOLDER.glob("*.md")} == set(found)
+    found, anew = pages(), "python -m dse.documents.reference_pages writes them anew"
+    assert {path.name for path in FOLDER.glob("*.md")} == set(found), anew
     stale = [
         name for name, text in found.items() if (FOLDER / name).read_text(encoding="utf-8") != text.rstrip() + "\n"
     ]
-    assert stale == []
+    assert stale == [], anew
 
 
 def test_every_component_has_its_page() -> None:
-    assert {cls.__name__ for cls in components() if not any(cls.__module__ in of for _, of in KINDS.values())} == set()
+    there = {module for _, modules in kinds().values() for module in modules}
+    lost = {cls.__name__ for cls in components() if cls.__module__ not in there}
+    assert not lost, (
+        "they extend nothing that has a page: name their module in KINDS of dse/documents/reference_pages.py"
+    )
     assert all(page_of(cls) for cls in components())
 
 

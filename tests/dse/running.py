@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -47,6 +48,13 @@ def run_here(folder: Path, *words: str) -> Done:
         finally:
             GlobalHydra.instance().clear()
     return Done(code, out.getvalue(), err.getvalue(), time.perf_counter() - start)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def run_process(folder: Path, *words: str, **environment: str) -> Done:

@@ -22,6 +22,7 @@ from dse.problem.session import read_wanted
 from dse.problem.space import Space, Values, files, numbers
 from dse.problem.template import Template, template
 from dse.run.damaged import set_aside
+from dse.run.resumed import gone_on_with
 from dse.run.store import Trials
 from dse.search.enumerate import Enumeration
 from dse.search.optimise import OptunaSearch
@@ -316,6 +317,36 @@ def test_a_refused_search_is_left_as_it_was_and_says_how_to_go_on(own: Path, beg
         "search.json",
         "dse.log",
     }
+
+
+def test_a_folder_alone_is_gone_on_with_as_it_was_begun(begun: Path, tmp_path: Path) -> None:
+    """From anywhere, and with what is said of how it is done, not of what is searched."""
+    before = (begun / "study" / "front.csv").read_text()
+    done = run_here(tmp_path, f"resume={begun / 'study'}", "--json", "details=1")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["counts"]["evaluated"] == 8
+    assert (begun / "study" / "front.csv").read_text() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_line_that_says_more_is_taken_as_it_is_typed(tmp_path: Path) -> None:
+    command = "dse --config-dir=/own experiment=x scale=none 'a.b=1 GHz' resume=before"
+    (tmp_path / "search.json").write_text(json.dumps({"command": command}))
+    resume = f"resume={tmp_path}"
+    whole = ["--config-dir=/own", "experiment=x", "a.b=1 GHz", "scale=dask", resume]
+    assert gone_on_with(["scale=dask", resume]) == whole
+    for typed in ([resume, "seed=2"], ["--config-dir", "mine", resume], ["experiment=x"], ["resume=nowhere"], []):
+        assert gone_on_with(typed) == typed
+    (tmp_path / "search.json").write_text(json.dumps({"command": "dse search.storage=postgresql://u:***@h/d"}))
+    assert gone_on_with([resume]) == [resume], "a password is nowhere written down"
+
+
+def test_a_space_that_a_machine_has_no_part_for_is_refused_in_words(tmp_path: Path) -> None:
+    done = run_here(tmp_path, "hw=corsair_card", "tracking=none", "hydra.run.dir=run")
+    told = "that of the default experiment varies hw/fabric, which hw=corsair_card has not"
+    refused(done, told, "dse task=evaluate hw=corsair_card", "experiment=NAME")
+    done = run_here(tmp_path, *EVALUATE, "hw/fabric=fabrex", "hydra.run.dir=run")
+    refused(done, "hw/fabric: the composed configuration has no such part")
 
 
 def test_every_change_of_a_files_content_is_named(own: Path, begun: Path) -> None:

@@ -21,9 +21,10 @@ from small import SMALL
 
 from dse.configuration.messages import hydra_message
 from dse.problem.commands import kept
-from dse.problem.folders import ADDED, NEEDED, STUDY, other_hand, read
+from dse.problem.folders import ADDED, other_hand, read
 from dse.problem.session import LAYOUT
 from dse.run import bars, logs, outcome
+from dse.run.answers import NEEDED, STUDY
 from dse.run.bars import activity, along, bar, clock, rate
 from dse.run.console import console, speak, warn
 from dse.run.flags import Manner, left_to_hydra, translated

@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ import pandas as pd
 import pytest
 from plain_question import GOALS as PLAIN_GOALS
 from plain_question import SIZE, Plain, asked, askers
-from running import run_here
+from running import free_port, run_here
 from small import BATCH, GOALS, SMALL, WRITTEN, counts, same, small_problem
 
 from dse.problem.problem import Problem
@@ -158,12 +157,6 @@ def started(*words: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         running.terminate()
         running.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def test_a_scheduler_that_goes_away_leaves_what_was_done(tmp_path: Path) -> None:

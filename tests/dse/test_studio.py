@@ -23,9 +23,9 @@ from dse.configuration.spreads import leaf_paths
 from dse.evaluation.goals import Goals
 from dse.evaluation.grids import grids, own_fanouts
 from dse.machine.single import answer
-from dse.problem.folders import NEEDED, STUDY
 from dse.problem.problem import read_parameters
 from dse.problem.template import template
+from dse.run.answers import NEEDED, STUDY
 from dse.studio.chart import NOW, chart
 from dse.studio.front import Front, against, read_front
 from dse.studio.guard import Guard, bound

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from running import free_port
 
 from dse.evaluation.metrics import SECTIONS, Headroom, Metrics, units
 
@@ -24,12 +24,11 @@ GOALS = {
     "energy_per_token": "minimize",
     "cost_per_million_tokens": "minimize",
 }
-SIZES = {
-    "time_to_first_token": 0.0448, "time_per_output_token": 6.6e-4, "tokens_per_second": 193874.6,
-    "goodput": 361896.9, "goodput_users": 456.0, "power": 47868.31, "silicon_area": 0.592, "system_cost": 3757276.0,
-    "embodied_carbon": 49295.8, "carbon_per_million_tokens": 0.0435, "clock": 8.77e8, "junction_temperature": 343.9,
-    "memory_temperature": 343.9, "quantisation_noise": -17.86,
+TYPICAL = {  # by unit
+    "s": 6.6e-4, "token/s": 193874.6, "": 456.0, "J/token": 1.0, "W": 47868.31, "m^2": 0.592, "USD": 3757276.0,
+    "kg": 49295.8, "Hz": 8.77e8, "K": 343.9, "dB": -17.86,
 }  # fmt: skip
+SIZES = {name: TYPICAL[unit] for name, unit in units(Metrics).items() if name not in GOALS}
 STARTING = 90  # seconds that a server may take to begin
 
 
@@ -132,12 +131,6 @@ def write_evaluation(folder: Path, hw: str, frequency: str) -> Path:
     content = answer(50.0 + len(hw)) | {"title": f"{hw} large wide chat", "missing": [], "cautions": []} | told
     (folder / "metrics.json").write_text(json.dumps(content))
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @contextlib.contextmanager

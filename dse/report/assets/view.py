@@ -7,19 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dse.evaluation.metrics import MEASURES
 from dse.machine.axes import LOG_FROM
 from dse.report.assets.markup import words
 
 SHOWN = 60
 """Bars that stay legible in one chart; above, evenly spaced points are drawn."""
-MEASURES = {  # parts by cause -> the metric that they are parts of
-    "shares": "time_per_output_token",
-    "energy_shares": "energy_per_token",
-    "area_shares": "silicon_area",
-    "cost_shares": "cost_per_million_tokens",
-    "carbon_shares": "carbon_per_million_tokens",
-    "power_shares": "power",
-}
 TEXTS = ("title", "question", "command", "experiment")
 LISTS = ("objectives", "constraints", "front", "nearest", "baselines", "mappings", "assumptions", "finding")
 MAPS = ("columns", "others", "counts", "seconds", "versions")
