@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from machines import arrays, candidate, degrees, mapping, names
 
-from dse.documents.check import FASTER, QUICKLY, ROUNDING, SLOWER
+from dse.documents.check import FASTER, ROUNDING, SLOWER
+from dse.evaluation.batches import QUICK
 from dse.evaluation.evaluate import Candidate, evaluate
 from dse.evaluation.metrics import Mapping
 from dse.evaluation.schedule import pace
@@ -70,7 +71,7 @@ def times_of(machine: str) -> Callable[[np.ndarray, Mapping], Any]:
             answer = evaluate(jax.tree.unflatten(shape, list(leaves)), laid)
         return answer.metrics.time_per_output_token, answer.metrics.time_to_first_token, answer.legal
 
-    return jax.jit(jax.vmap(times, in_axes=(0, None)), compiler_options=QUICKLY)
+    return jax.jit(jax.vmap(times, in_axes=(0, None)), compiler_options=QUICK)
 
 
 def draw_machine(machine: str, rng: random.Random) -> list[float]:
