@@ -133,10 +133,14 @@ def _running() -> Iterator[None]:
     import hydra
     from hydra.core.global_hydra import GlobalHydra
 
+    from dse.configuration.remembered import remember
+
     if GlobalHydra.instance().is_initialized():
+        remember(GlobalHydra.instance().config_loader())
         yield
         return
     with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        remember(GlobalHydra.instance().config_loader())
         yield
 
 

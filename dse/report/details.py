@@ -89,7 +89,7 @@ def details(
         told(found, alike, "roofline", lambda many: rooflines([one.candidate for one in many], [o.point for o in many]))
         told(found, alike, "curve", curves)
 
-    list(two_at_once("details, machines of one kind together", grouped(shown), looked_at))
+    list(two_at_once("details by kind of machine", grouped(shown), looked_at))
     for one in shown:
         told(found, [one], "mappings", lambda many: [mapping(many[0])])
         told(found, [one], "sources", lambda many: [parts.sources(many[0], listed)])

@@ -121,7 +121,7 @@ def _regressors(sampler: Any) -> dict[str, Any]:
 def _set_regressors(sampler: Any, kept: dict[str, Any]) -> None:
     """A sampler that begins its next fit where the last one ended."""
     for name, fitted in kept.items():
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]  # an extra
         from optuna._gp.gp import GPRegressor
 
         empty = torch.zeros((1, len(fitted[0][FITTED[0]])), dtype=torch.float64)
