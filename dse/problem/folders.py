@@ -15,6 +15,12 @@ ADDED: dict[str, Any] = {  # since the first layout; what stands where an older 
     "layout": 1,
 }  # fmt: skip
 
+MOVED = {  # module of a class that a configuration names -> where it lies since the third layout
+    "enumerate": "search", "evolve": "search", "optimise": "search", "refine": "search", "scale": "search",
+    "scale_dask": "search", "pools": "evaluation", "rules": "evaluation", "scheduler": "evaluation",
+    "speculation": "evaluation",
+}  # fmt: skip
+
 
 def read(path: Path, key: str) -> dict[str, Any]:
     """What a file of a run holds, with what older versions did not write yet; `key`: the word that names the folder.
@@ -37,7 +43,20 @@ def read(path: Path, key: str) -> dict[str, Any]:
             f"{key}: {path} was written by {writer(found)} and lacks {', '.join(missing)}, which this version "
             f"({this()}) needs; {again(key)}, or use the version that wrote it"
         )
+    found = found if found.get("layout", 1) >= 3 else moved(found)
     return ADDED | found
+
+
+def moved(found: Any) -> Any:
+    """The same with the classes that it names where they lie today."""
+    if isinstance(found, list):
+        return [moved(one) for one in found]
+    if not isinstance(found, dict):
+        return found
+    named = found.get("_target_")
+    if isinstance(named, str) and named.startswith("dse.") and (module := named.split(".")[1]) in MOVED:
+        found = found | {"_target_": named.replace(f"dse.{module}.", f"dse.{MOVED[module]}.{module}.", 1)}
+    return {name: moved(one) for name, one in found.items()}
 
 
 def again(key: str) -> str:

@@ -21,7 +21,7 @@ from hw.units import Rule
 if TYPE_CHECKING:
     from dse.evaluation.mapping import Wanted
 
-LAYOUT = 2  # of the files of a run's folder; dse/problem/folders.py says what older ones lack
+LAYOUT = 3  # of the files of a run's folder; dse/problem/folders.py says what older ones lack
 PLACES = ("weights", "cache")
 PACKAGES = ("inferscape", "jax", "equinox", "numpy", "optuna", "hydra-core", "mlflow", "moocore", "pint", "plotly")
 

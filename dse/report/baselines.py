@@ -8,9 +8,9 @@ from dse.evaluation.goals import Goals
 from dse.machine.single import BESIDE, answer, answers
 from dse.problem.commands import kept, rebuild
 from dse.problem.session import Session, read_wanted
-from dse.problem.template import Template, template
+from dse.problem.template import template
 from dse.report.details import Kept, most
-from dse.run.bars import two_at_once
+from dse.run.bars import along
 from dse.run.console import warn
 
 
@@ -18,25 +18,14 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], Kep
     """The named machines with the same model and traffic; of each its template and its answers, with its curve and the
     mappings that came next where details are wanted. Those that fail are said and left."""
     shared = [o for o in kept(session.overrides) if not o.lstrip("+~").startswith(("hw", "format")) and fits_all(o)]
-    points, machines, made = [], {}, {}
-    for name, overrides in (session.config["baselines"] or {}).items():
+    points, machines = [], {}
+    for name, overrides in along("baselines", (session.config["baselines"] or {}).items()):
         words = [*shared, *(str(o) for o in overrides)]
         try:
-            made[name] = words, template(words)
+            found = template(words)
+            result = (answers if most(session) else answer)(found, read_wanted(found.config["mapping"]))
         except Exception as error:
-            left_out(name, error)
-    asked = answers if most(session) else answer
-
-    def answered(found: Template) -> dict[str, Any] | Exception:
-        try:
-            return asked(found, read_wanted(found.config["mapping"]))
-        except Exception as error:
-            return error
-
-    results = two_at_once("baselines", [found for _, found in made.values()], answered)
-    for (name, (words, found)), result in zip(made.items(), results, strict=True):
-        if isinstance(result, Exception):
-            left_out(name, result)
+            warn(f"baseline {name} is left out: {error}", style="")
             continue
         command = rebuild(session.experiment, words, session.folders, [])
         feasible = result["legal"] and all(result["headroom"][name] >= 0 for name in goals.constraints)
@@ -44,10 +33,6 @@ def baselines(session: Session, goals: Goals) -> tuple[list[dict[str, Any]], Kep
         points.append(shown | {"name": name, "parameters": {}, "command": command, "feasible": feasible})
         machines[name] = (found, result | {"chosen": result["mapping"]})
     return points, machines
-
-
-def left_out(name: str, error: Exception) -> None:
-    warn(f"baseline {name} is left out: {error}", style="")
 
 
 def fits_all(override: str) -> bool:

@@ -22,7 +22,7 @@ from dse.problem.template import Template
 from dse.report import details_parts as parts
 from dse.report.details_parts import Shown, chips, grouped, key_of, spread_out
 from dse.run.answers import STUDY
-from dse.run.bars import two_at_once
+from dse.run.bars import along
 from dse.run.console import console
 from dse.run.store import write_json
 from hw.units import Rule
@@ -83,13 +83,11 @@ def details(
         others = [one for one in alike if one.name not in kept]
         return before if not others else [*parts.curves(others, wanted), *before]  # designs come first
 
-    def looked_at(places: Sequence[int]) -> None:
+    for places in along("details by kind of machine", grouped(shown)):
         alike = [shown[place] for place in places]
         told(found, alike, "machine", parts.machines)
         told(found, alike, "roofline", lambda many: rooflines([one.candidate for one in many], [o.point for o in many]))
         told(found, alike, "curve", curves)
-
-    list(two_at_once("details by kind of machine", grouped(shown), looked_at))
     for one in shown:
         told(found, [one], "mappings", lambda many: [mapping(many[0])])
         told(found, [one], "sources", lambda many: [parts.sources(many[0], listed)])

@@ -23,7 +23,6 @@ from hw.network import Network
 TOKENS = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096])
 FINE = 2.0 ** np.arange(-12, 16, 0.01)  # tokens, among which the ratios are looked for
 RATIOS = (0.5, 1.0, 2.0)
-Curves = dict[str, tuple[Any, Any]]  # of a machine: seconds over all its levels, and over the outermost
 
 
 def message(found: Template) -> float:

@@ -111,7 +111,7 @@ def _facts(study: dict[str, Any]) -> Html:
     labels = {"evaluated": space, "feasible": "feasible", "front": "on the front"}
     facts = [(label, f"{counts[key]:,}") for key, label in labels.items() if counts.get(key) is not None]
     facts += [("hypervolume", number(study.get("hypervolume")))] * (study.get("hypervolume") is not None)
-    facts += [("in all", f"{number(total)} s")] * (total is not None)
+    facts += [("of searching", f"{number(total)} s")] * (total is not None)
     return pairs(facts, class_="facts")
 
 

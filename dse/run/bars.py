@@ -6,12 +6,10 @@ They are for a person at a terminal, on the standard error. Elsewhere a bar is o
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -24,7 +22,6 @@ from dse.run.console import manner
 LONG = 2.0  # seconds from which something is told of elsewhere than in a terminal
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 _live: list[Progress] = []  # what is drawn now; all bars stand in one
 
 
@@ -125,18 +122,6 @@ def along(words: str, items: Iterable[Item], total: int | None = None) -> Iterat
         for item in items:
             yield item
             advance(1)
-
-
-def two_at_once(words: str, items: Sequence[Item], answer: Callable[[Item], Answer]) -> Iterator[Answer]:
-    """The answers about the items in their order, two worked out at a time: one is traced while another compiles."""
-    with bar(words, len(items)) as advance:
-        pool = ThreadPoolExecutor(2)
-        try:
-            for under_way in [pool.submit(contextvars.copy_context().run, answer, item) for item in items]:
-                yield under_way.result()
-                advance(1)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # who stops does not wait for a compiler
 
 
 @contextlib.contextmanager

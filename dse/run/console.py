@@ -14,7 +14,16 @@ from dse.run.flags import Manner
 LONGEST_WORD = 24  # longer words may be broken over lines
 WIDE = 160  # columns of a table that is not shown in a terminal
 HOW: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}  # brackets are part of what users write
-console = Console(**HOW)
+
+
+class Terminal(Console):
+    """rich ends a program whose reader has gone with an exit code of its own; who runs it decides here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+console = Terminal(**HOW)
 _manner = Manner()
 
 

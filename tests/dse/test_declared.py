@@ -6,6 +6,7 @@ import pytest
 import yaml
 from machines import CONF, ROOT
 
+from dse import tasks
 from dse.configuration.help import TEXT
 from dse.run import keys
 from dse.run.answers import LEFT
@@ -35,6 +36,15 @@ def test_every_task_says_what_it_leaves() -> None:
     assert {task for task, left in LEFT.items() if left.home is not None} == set(BUILDS)
     answers = [left.answer for left in LEFT.values()]
     assert len(answers) == len(set(answers))
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_task_is_a_function(task: str) -> None:
+    """conf/task/NAME.yaml names the function NAME of dse/tasks.py."""
+    written = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8"))
+    named = written["_target_"] if "_target_" in written else written["task"]["_target_"]
+    assert named == f"dse.tasks.{task}"
+    assert callable(getattr(tasks, task))
 
 
 @pytest.mark.parametrize("task", sorted(TASKS - {"explore"}))
