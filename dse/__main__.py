@@ -35,16 +35,16 @@ def application(asked_for_traceback: bool) -> int:
     from dse.configuration.compose import CONFIG_NAME, conf_folder
 
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-    failed, here = 0, os.getpid()
+    failed, unread, here = 0, False, os.getpid()
 
     @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=CONFIG_NAME)
     def task(config: Any) -> None:
-        nonlocal failed
+        nonlocal failed, unread
         try:
             own_modules_first()  # in the process of a launcher, which begins in the current folder
             done(config)
         except BrokenPipeError:
-            raise
+            unread = True  # said after Hydra, which would print a line of its own
         except Exception as error:
             leave_no_empty_folder()
             if asked_for_traceback:
@@ -55,6 +55,8 @@ def application(asked_for_traceback: bool) -> int:
                 raise elsewhere(error) from None
 
     task()
+    if unread:
+        raise BrokenPipeError
     return failed
 
 
