@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,21 +74,12 @@ def finish(
     study |= {"seconds": seconds, "progress": progress(goals, trials, columns, held)}
     write_json(session.folder / STUDY, study)
     write_front(session.folder / "front.csv", study)
-    forget()
     with activity("looking at each machine closely"):
         add_details(session, problem, study, machines, lambda design: next_best(problem, design))
     with activity("writing the report"):
         write_report_of(session.folder)
     show(study, session.folder)
     ended("explore", study, LEFT["explore"].files(session.folder), said=True)
-
-
-def forget() -> None:
-    """Let go of compiled programs, hundreds of megabytes, of which what follows needs few; those are read from disk."""
-    import jax
-
-    jax.clear_caches()
-    gc.collect()
 
 
 def write_report_of(folder: Path) -> None:

@@ -87,8 +87,8 @@ def test_schemas_take_the_files(tmp_path: Path) -> None:
         assert errors(group, yaml.safe_load(path.read_text())) == [], path
 
 
-@pytest.mark.slow
-def test_the_commands_print_what_is_shown(tmp_path: Path) -> None:
+def test_the_commands_print_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # tables as wide as in a file, whatever the tests run in
     lay(tmp_path)
     for line, outputs in commands():
         done = run_here(tmp_path, *line)
